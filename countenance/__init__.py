@@ -1,0 +1,1 @@
+"""countenance: face analysis from one network, assessed honestly and rolled out carefully."""

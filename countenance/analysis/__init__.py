@@ -1,0 +1,1 @@
+"""A crop or a photo in, face analysis out."""

@@ -1,0 +1,1 @@
+"""How good, for whom, and at what price: numbers in, measurements with intervals out."""

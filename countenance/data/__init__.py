@@ -1,0 +1,1 @@
+"""Where faces come from: the manifest, the crop store, alignment, importers, embedded people."""

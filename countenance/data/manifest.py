@@ -1,0 +1,118 @@
+"""The face manifest: one row a face, written by ingestion and read by every other room.
+
+Everything that a source does not label is null, and null means "not in this loss" or "not in this metric".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from countenance.errors import DataError
+from countenance.storage import write_aside
+
+SPLITS: Final = ("train", "validation", "test")
+
+MANIFEST_SCHEMA: Final = pa.schema(
+    [
+        pa.field("face_id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("photo", pa.string(), nullable=False),
+        pa.field("photo_sha256", pa.string(), nullable=False),
+        pa.field("is_face", pa.bool_(), nullable=False),
+        pa.field("box_xywh", pa.list_(pa.float32())),
+        pa.field("crop", pa.string(), nullable=False),
+        pa.field("subject_id", pa.string()),
+        pa.field("landmarks", pa.list_(pa.float32())),
+        pa.field("landmark_scheme", pa.string()),
+        pa.field("visibility", pa.list_(pa.float32())),
+        pa.field("yaw_deg", pa.float32()),
+        pa.field("pitch_deg", pa.float32()),
+        pa.field("roll_deg", pa.float32()),
+        pa.field("yaw_range", pa.list_(pa.float32())),
+        pa.field("gender", pa.string()),
+        pa.field("smiling", pa.bool_()),
+        pa.field("age_years", pa.float32()),
+        pa.field("age_std", pa.float32()),
+        pa.field("license", pa.string(), nullable=False),
+        pa.field("consent_id", pa.string()),
+        pa.field("purpose", pa.string()),
+        pa.field("expires_at", pa.timestamp("us", tz="UTC")),
+        pa.field("split", pa.string(), nullable=False),
+    ]
+)
+"""Column names and types; boxes and landmarks are in photo pixels, angles in degrees, ages in years."""
+
+LABEL_COLUMNS: Final = {
+    "identity": ("subject_id",),
+    "landmarks": ("landmarks",),
+    "pose": ("yaw_deg", "yaw_range"),
+    "gender": ("gender",),
+    "smile": ("smiling",),
+    "age": ("age_years",),
+}
+"""For each task, the columns of which at least one must be set for a face to count as labelled."""
+
+
+def manifest_table(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """Build a manifest table from row dictionaries; an absent key is null.
+
+    Raises:
+        DataError: a row has an unknown key or a value of the wrong type.
+    """
+    for row in rows:
+        unknown = set(row) - set(MANIFEST_SCHEMA.names)
+        if unknown:
+            raise DataError(f"A manifest row has the unknown column '{min(unknown)}': see MANIFEST_SCHEMA.")
+    try:
+        return pa.Table.from_pylist(list(rows), schema=MANIFEST_SCHEMA)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise DataError(f"A manifest row has a value of the wrong type: {error}.") from error
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """The manifest as a DataFrame: lists as NumPy arrays or None, ``smiling`` as a nullable boolean."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    return frame
+
+
+def write_manifest(table: pa.Table, path: Path) -> None:
+    """Write a manifest as Parquet, aside first and then renamed into place."""
+    with write_aside(path) as aside:
+        pq.write_table(table.cast(MANIFEST_SCHEMA), aside, compression="zstd")
+
+
+def read_manifest(path: Path) -> pd.DataFrame:
+    """Read and check a manifest.
+
+    Raises:
+        DataError: the file is missing, not Parquet, or lacks a column.
+    """
+    if not path.is_file():
+        raise DataError(f"The manifest {path} is missing: run the ingestion pipeline first.")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"The manifest {path} is not a readable Parquet file: write it again.") from error
+    missing = [name for name in MANIFEST_SCHEMA.names if name not in table.column_names]
+    if missing:
+        names = ", ".join(f"'{name}'" for name in missing)
+        raise DataError(f"The manifest {path} has no column {names}: run the ingestion pipeline again.")
+    try:
+        return to_frame(table.select(MANIFEST_SCHEMA.names).cast(MANIFEST_SCHEMA))
+    except (pa.ArrowInvalid, ValueError) as error:
+        raise DataError(f"The manifest {path} has a column of the wrong type: {error}.") from error
+
+
+def label_coverage(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Count, by source, the faces that carry a label for each task."""
+    coverage: dict[str, dict[str, int]] = {}
+    for source, rows in manifest[manifest["is_face"]].groupby("source"):
+        counts = {task: int(rows[list(columns)].notna().any(axis=1).sum()) for task, columns in LABEL_COLUMNS.items()}
+        coverage[str(source)] = {"faces": len(rows), **counts}
+    return coverage

@@ -1,0 +1,1 @@
+"""How the model learns: batches, the multi-task loop, distillation, checkpoints."""

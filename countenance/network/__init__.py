@@ -1,0 +1,1 @@
+"""What the model is: the all-in-one network, its heads and its losses."""

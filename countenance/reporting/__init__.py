@@ -1,0 +1,1 @@
+"""What people read: the KPI sheet and the self-contained report."""

@@ -1,0 +1,1 @@
+"""How a candidate reaches people: policy, state machine, evidence, ledger, replay."""

@@ -1,0 +1,1 @@
+"""What is deployed: the release unit and the engine that runs it."""
