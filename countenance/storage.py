@@ -40,3 +40,15 @@ def write_folder_aside(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(replaced, ignore_errors=True)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Put the folder ``source`` in the place of ``target``; what was there before goes only when that worked."""
+    if source == target:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    replaced = target.with_name(f".{target.name}.{os.getpid()}.replaced")
+    if target.exists():
+        target.rename(replaced)
+    source.rename(target)
+    shutil.rmtree(replaced, ignore_errors=True)

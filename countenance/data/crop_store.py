@@ -116,7 +116,7 @@ class CropStore:
     def __len__(self) -> int:
         return len(self._index)
 
-    def keys(self) -> list[str]:
+    def crop_keys(self) -> list[str]:
         """All crop keys, in storage order."""
         return [str(key) for key in self._index]
 

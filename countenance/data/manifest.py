@@ -116,3 +116,17 @@ def label_coverage(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
         counts = {task: int(rows[list(columns)].notna().any(axis=1).sum()) for task, columns in LABEL_COLUMNS.items()}
         coverage[str(source)] = {"faces": len(rows), **counts}
     return coverage
+
+
+def ingestion_counts(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Counts of an ingestion: faces, background crops and named people by split, and labels by source."""
+    counts: dict[str, dict[str, int]] = {}
+    for split in SPLITS:
+        rows = manifest[manifest["split"] == split]
+        faces = rows[rows["is_face"]]
+        counts[split] = {
+            "faces": len(faces),
+            "background": len(rows) - len(faces),
+            "subjects": int(faces["subject_id"].nunique()),
+        }
+    return {**counts, **label_coverage(manifest)}

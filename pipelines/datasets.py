@@ -1,0 +1,160 @@
+"""Catalog entries for what the rooms hand on; each is written aside and renamed, so none is ever half there."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from pathlib import Path, PurePosixPath
+from typing import Any, Generic, TypeVar
+
+import pandas as pd
+from kedro.io import AbstractDataset
+
+from countenance.errors import DataError
+from countenance.storage import move_folder, write_aside
+
+Value = TypeVar("Value")
+
+
+class FileDataset(AbstractDataset[Value, Value], Generic[Value]):
+    """Base: one file, read and written whole."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self.metadata = metadata
+
+    @property
+    def path(self) -> Path:
+        """Where the data are; Kedro has made it absolute."""
+        return Path(self._filepath)
+
+    def load(self) -> Value:
+        """Read the file."""
+        if not self.path.exists():
+            raise DataError(f"{self.path} is missing: run the pipeline that writes it first.")
+        return self.read(self.path)
+
+    def save(self, data: Value) -> None:
+        """Write the file aside and rename it into place."""
+        with write_aside(self.path) as aside:
+            self.write(data, aside)
+
+    @abstractmethod
+    def read(self, path: Path) -> Value:
+        """Read from an existing path."""
+
+    @abstractmethod
+    def write(self, data: Value, path: Path) -> None:
+        """Write to a fresh path."""
+
+    def _exists(self) -> bool:
+        return self.path.exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+
+class JsonDataset(FileDataset[Any]):
+    """Plain JSON without NaN, keys in the order in which they were made."""
+
+    def read(self, path: Path) -> Any:
+        """Parse the file."""
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def write(self, data: Any, path: Path) -> None:
+        """Serialise; a NaN is an error, since no reader of the report could tell it from a number."""
+        path.write_text(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+class TextDataset(FileDataset[str]):
+    """UTF-8 text, e.g. a page of the report."""
+
+    def read(self, path: Path) -> str:
+        """Read all of it."""
+        return path.read_text(encoding="utf-8")
+
+    def write(self, data: str, path: Path) -> None:
+        """Write all of it."""
+        path.write_text(data, encoding="utf-8")
+
+
+class TableDataset(FileDataset[pd.DataFrame]):
+    """A table: Parquet, or CSV where DVC plots it."""
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """Read by the file's ending."""
+        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+
+    def write(self, data: pd.DataFrame, path: Path) -> None:
+        """Write by the file's ending, without the index."""
+        if self.path.suffix == ".csv":
+            data.to_csv(path, index=False)
+        else:
+            data.to_parquet(path, index=False)
+
+
+class ManifestDataset(FileDataset[Any]):
+    """The face manifest; saved from an Arrow table, loaded and checked as a DataFrame."""
+
+    def read(self, path: Path) -> pd.DataFrame:
+        """Read and check the columns."""
+        from countenance.data.manifest import read_manifest
+
+        return read_manifest(path)
+
+    def write(self, data: Any, path: Path) -> None:
+        """Write the table."""
+        from countenance.data.manifest import write_manifest
+
+        write_manifest(data, path)
+
+
+class CropStoreDataset(FileDataset[Any]):
+    """The crop store's folder; saving moves a freshly written store into place in one step."""
+
+    def read(self, path: Path) -> Any:
+        """Open the memory-mapped store."""
+        from countenance.data.crop_store import CropStore
+
+        return CropStore(path)
+
+    def save(self, data: Any) -> None:
+        """Take over the folder of a store that was written elsewhere."""
+        move_folder(data.folder, self.path)
+
+    def write(self, data: Any, path: Path) -> None:
+        """Not used: a folder moves as a whole."""
+        raise DataError("A crop store is moved, not written: save it through its dataset.")
+
+
+class NetworkDataset(FileDataset[Any]):
+    """A network's weights and configuration in one safetensors file."""
+
+    def read(self, path: Path) -> Any:
+        """Load the network."""
+        from countenance.learning.checkpoint import load_network
+
+        return load_network(path)
+
+    def write(self, data: Any, path: Path) -> None:
+        """Save the network."""
+        from countenance.learning.checkpoint import save_network
+
+        save_network(data, path)
+
+
+class ArraysDataset(FileDataset[dict[str, Any]]):
+    """Named NumPy arrays in one safetensors file."""
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Load every array."""
+        from safetensors.numpy import load_file
+
+        return load_file(path)
+
+    def write(self, data: dict[str, Any], path: Path) -> None:
+        """Save every array, contiguous."""
+        import numpy as np
+        from safetensors.numpy import save_file
+
+        save_file({name: np.ascontiguousarray(array) for name, array in data.items()}, path)

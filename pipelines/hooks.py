@@ -1,0 +1,71 @@
+"""What happens around every run: what is missing is said first, and MLflow gets the measured numbers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
+
+from countenance.errors import DataError
+
+
+class RoomHooks:
+    """Checks a run's inputs before it starts, and logs every `*_metrics` data set to the MLflow run."""
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Keep the progress readable: Kedro's line for every load and save is for debugging."""
+        for name in ("kedro.io", "kedro_mlflow", "mlflow", "alembic", "great_expectations", "httpx"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any) -> None:
+        """Refuse to start on missing data, and say which room writes them."""
+        missing = [
+            name for name in sorted(pipeline.inputs()) if not name.startswith("params:") and not catalog.exists(name)
+        ]
+        if missing:
+            raise DataError(_what_is_missing(missing, catalog))
+
+    @hook_impl
+    def after_node_run(self, node: Any, catalog: Any, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
+        """Log the numbers of a metrics data set as soon as it is measured."""
+        for name, value in outputs.items():
+            if name.endswith("_metrics"):
+                import mlflow
+
+                if mlflow.active_run() is not None:
+                    mlflow.log_metrics(dict(_numbers(value, name.removesuffix("_metrics"))))
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any) -> None:
+        """Take the machine's folder out of the MLflow run: it says nothing that helps and much that does not."""
+        import mlflow
+
+        run = mlflow.active_run()
+        if run is not None and "project_path" in mlflow.get_run(run.info.run_id).data.tags:
+            mlflow.delete_tag("project_path")
+
+
+def _what_is_missing(missing: list[str], catalog: Any) -> str:
+    from kedro.framework.project import pipelines
+
+    name = missing[0]
+    rooms = [room for room, pipeline in pipelines.items() if room != "__default__" and name in pipeline.all_outputs()]
+    if not rooms:
+        return f"'{name}' is missing and no pipeline writes it: check the catalog."
+    path = getattr(catalog[name], "path", None)
+    where = f" ({path.name})" if path is not None else ""
+    others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"'{name}'{where}{others} is missing on disk: run `kedro run --pipelines {rooms[0]}` first."
+
+
+def _numbers(value: Any, prefix: str) -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _numbers(inner, f"{prefix}.{key}")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield prefix, float(value)

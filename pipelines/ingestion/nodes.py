@@ -1,0 +1,44 @@
+"""Nodes of the ingestion room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def ingest_sources(parameters: dict[str, Any], incoming: str) -> tuple[Any, Any, pd.DataFrame]:
+    """Read every configured source; the manifest, the crop store and the protected attributes."""
+    from countenance.configuration import narrow
+    from countenance.data.crop_store import CropStore
+    from countenance.data.ingestion import ingest
+    from countenance.data.sources import IngestionConfiguration, build_importers
+
+    configuration = narrow(IngestionConfiguration, parameters, where="parameters_ingestion.yml")
+    ingested = ingest(
+        build_importers(configuration),
+        crop_folder=Path(incoming),
+        splits=configuration.splits,
+        subject_secret=configuration.subject_secret.encode(),
+        non_face_share=configuration.non_face_share,
+        workers=configuration.workers,
+    )
+    return ingested.manifest, CropStore(Path(incoming)), ingested.groups
+
+
+def count_faces(manifest: pd.DataFrame) -> dict[str, Any]:
+    """How many faces, people and labels each source and split has."""
+    from countenance.data.manifest import ingestion_counts
+
+    return ingestion_counts(manifest)
+
+
+def spoil_delivery(manifest: pd.DataFrame, groups: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:
+    """The faulty delivery on which the demonstration's third candidate is trained."""
+    from countenance.configuration import narrow
+    from countenance.data.delivery import faulty_delivery
+    from countenance.data.sources import IngestionConfiguration
+
+    configuration = narrow(IngestionConfiguration, parameters, where="parameters_ingestion.yml")
+    return faulty_delivery(manifest, groups, configuration)

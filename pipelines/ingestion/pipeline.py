@@ -1,0 +1,26 @@
+"""The ingestion room: sources → manifest, crops, protected attributes."""
+
+from kedro.pipeline import Pipeline, node
+
+from pipelines.ingestion.nodes import count_faces, ingest_sources, spoil_delivery
+
+
+def create_pipeline() -> Pipeline:
+    """Ingest, count, and make the demonstration's faulty delivery."""
+    return Pipeline(
+        [
+            node(
+                ingest_sources,
+                ["params:ingestion", "params:incoming_crops"],
+                ["manifest", "crops", "protected_attributes"],
+                name="ingest_sources",
+            ),
+            node(count_faces, "manifest", "ingestion_metrics", name="count_faces"),
+            node(
+                spoil_delivery,
+                ["manifest", "protected_attributes", "params:ingestion"],
+                "faulty_delivery",
+                name="spoil_delivery",
+            ),
+        ]
+    )

@@ -1,0 +1,44 @@
+"""The table of contents: every room is a pipeline of the same name.
+
+`find_pipelines()` looks in `<package>.pipelines` only and would find nothing here, so the rooms are named.
+"""
+
+from kedro.pipeline import Pipeline
+
+from pipelines import (
+    bias,
+    distillation,
+    evaluation,
+    ingestion,
+    monitoring,
+    registration,
+    reporting,
+    rollback,
+    rollout,
+    training,
+    validation,
+)
+
+ROOMS = {
+    "ingestion": ingestion,
+    "validation": validation,
+    "training": training,
+    "distillation": distillation,
+    "evaluation": evaluation,
+    "bias": bias,
+    "registration": registration,
+    "rollout": rollout,
+    "monitoring": monitoring,
+    "reporting": reporting,
+}
+"""The rooms of `kedro run`, in the order in which they work."""
+
+OPERATOR_COMMANDS = {"rollback": rollback}
+"""Run on purpose only, by a person."""
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Every room by name; `__default__` chains all of them but the operator's commands."""
+    rooms = {name: room.create_pipeline() for name, room in ROOMS.items()}
+    commands = {name: command.create_pipeline() for name, command in OPERATOR_COMMANDS.items()}
+    return {"__default__": sum(rooms.values(), Pipeline([])), **rooms, **commands}

@@ -1,0 +1,136 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from countenance.data.alignment import apply_affine, box_transform
+from countenance.data.crop_store import CropStore
+from countenance.data.importers.lfw import LfwImporter
+from countenance.data.importers.mtfl import MtflImporter
+from countenance.data.importers.utkface import UtkFaceImporter
+from countenance.data.ingestion import Ingested, group_of_faces, ingest, subject_key
+from countenance.data.manifest import to_frame
+from countenance.data.splits import SplitConfiguration, require_disjoint_splits
+from countenance.errors import DataError
+
+SECRET = b"a secret of the tests"
+
+
+@pytest.fixture
+def folders(lfw_folder: Path, mtfl_folder: Path, utkface_folder: Path) -> list[Path]:
+    return [lfw_folder, mtfl_folder, utkface_folder]
+
+
+def run(folders: list[Path], crops: Path, workers: int = 2) -> Ingested:
+    kinds = (LfwImporter, MtflImporter, UtkFaceImporter)
+    importers = [kind(folder) for kind, folder in zip(kinds, folders, strict=True)]
+    return ingest(
+        importers,
+        crop_folder=crops,
+        splits=SplitConfiguration(),
+        subject_secret=SECRET,
+        non_face_share=1.0,
+        workers=workers,
+    )
+
+
+def test_three_sources_become_one_manifest_and_one_crop_store(folders: list[Path], tmp_path: Path):
+    manifest = to_frame(run(folders, tmp_path / "crops").manifest)
+    faces = manifest[manifest["is_face"]]
+    assert faces.groupby("source").size().to_dict() == {"lfw": 36, "mtfl": 5, "utkface": 4}
+    assert manifest["face_id"].is_unique
+    require_disjoint_splits(manifest)
+    store = CropStore(tmp_path / "crops")
+    assert set(store.crop_keys()) == set(manifest["crop"])
+    assert store.read(faces.iloc[0]["crop"], "aligned").shape == (112, 112, 3)
+
+
+def test_background_crops_are_no_faces_and_carry_no_label(folders: list[Path], tmp_path: Path):
+    manifest = to_frame(run(folders, tmp_path / "crops").manifest)
+    background = manifest[~manifest["is_face"]]
+    assert len(background) > 10
+    unlabelled = ["subject_id", "landmarks", "gender", "smiling", "age_years", "yaw_range"]
+    assert background[unlabelled].isna().all().all()
+
+
+def test_the_result_does_not_depend_on_the_number_of_workers(folders: list[Path], tmp_path: Path):
+    one, two = run(folders, tmp_path / "one", workers=1), run(folders, tmp_path / "two", workers=2)
+    assert one.manifest.equals(two.manifest)
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+def test_a_photo_under_two_names_stays_in_one_split(folders: list[Path], tmp_path: Path):
+    photos = sorted((folders[2] / "photos").iterdir())
+    for photo in photos[1:]:
+        photo.write_bytes(photos[0].read_bytes())
+    manifest = to_frame(run(folders, tmp_path / "crops").manifest)
+    assert manifest.loc[manifest["source"] == "utkface", "split"].nunique() == 1
+
+
+def test_a_truncated_photo_stops_the_import_and_leaves_the_old_store(folders: list[Path], tmp_path: Path):
+    run(folders, tmp_path / "crops")
+    before = sorted(file.read_bytes() for file in (tmp_path / "crops").iterdir())
+    victim = next((folders[0] / "photos").rglob("*.jpg"))
+    victim.write_bytes(victim.read_bytes()[:1500])
+    with pytest.raises(DataError, match="is truncated or damaged"):
+        run(folders, tmp_path / "crops")
+    assert sorted(file.read_bytes() for file in (tmp_path / "crops").iterdir()) == before
+    assert [path.name for path in tmp_path.iterdir() if path.name != "faces"] == ["crops"]
+
+
+def test_a_missing_photo_is_named(folders: list[Path], tmp_path: Path):
+    next((folders[1] / "photos").rglob("*.jpg")).unlink()
+    with pytest.raises(DataError, match="cannot be read: restore the file"):
+        run(folders, tmp_path / "crops")
+
+
+def test_protected_attributes_are_kept_apart_under_a_key_that_does_not_name_the_person(
+    folders: list[Path], tmp_path: Path
+):
+    ingested = run(folders, tmp_path / "crops")
+    manifest = to_frame(ingested.manifest)
+    assert "race" not in ingested.manifest.column_names
+    assert not ingested.groups["subject_key"].str.contains("Person").any()
+    race = group_of_faces(manifest, ingested.groups, "race", SECRET)
+    assert race[manifest["source"] == "utkface"].tolist() == ["Asian", "Black", "White", "Indian"]
+    assert race[manifest["source"] == "lfw"].isna().all()
+    assert group_of_faces(manifest, ingested.groups, "race", b"another secret").isna().all()
+
+
+def test_the_key_of_a_subject_is_an_hmac():
+    assert subject_key("a", "f", b"key") == subject_key("a", "g", b"key")
+    assert subject_key(None, "f", b"key") != subject_key(None, "g", b"key")
+    assert subject_key("a", "f", b"key") != subject_key("a", "f", b"other")
+
+
+def test_a_face_id_does_not_name_the_person(folders: list[Path], tmp_path: Path):
+    manifest = to_frame(run(folders, tmp_path / "crops").manifest)
+    assert not manifest["face_id"].str.contains("Person").any()
+
+
+def test_an_ingestion_without_sources_is_refused(tmp_path: Path):
+    with pytest.raises(DataError, match="No source is configured"):
+        ingest([], crop_folder=tmp_path / "c", splits=SplitConfiguration(), subject_secret=SECRET)
+
+
+def test_landmarks_lie_inside_the_box_crop(folders: list[Path], tmp_path: Path):
+    faces = to_frame(run(folders, tmp_path / "crops").manifest)
+    faces = faces[faces["landmarks"].notna() & faces["box_xywh"].notna()]
+    for points, box in zip(faces["landmarks"], faces["box_xywh"], strict=True):
+        inside = apply_affine(box_transform(box), np.asarray(points, dtype=np.float32).reshape(-1, 2))
+        assert ((inside > 0) & (inside < 112)).all()
+
+
+def test_the_most_frequent_label_stands_for_a_person_who_is_labelled_differently_by_photo():
+    manifest = pd.DataFrame({"subject_id": ["a", "a"], "face_id": ["1", "2"]})
+    groups = pd.DataFrame(
+        {
+            "subject_key": [subject_key("a", "1", SECRET)] * 3,
+            "attribute": ["gender"] * 3,
+            "group": ["male", "female", "male"],
+            "group_source": ["x"] * 3,
+        }
+    )
+    assert group_of_faces(manifest, groups, "gender", SECRET).tolist() == ["male", "male"]

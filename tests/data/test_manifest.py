@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from countenance.data.manifest import ingestion_counts, manifest_table, read_manifest, to_frame, write_manifest
+from countenance.errors import DataError
+
+
+def row(face_id: str, **labels: object) -> dict[str, object]:
+    fixed = {"source": "lfw", "photo": "p", "photo_sha256": face_id, "is_face": True, "license": "l", "split": "train"}
+    return {"face_id": face_id, "crop": face_id, **fixed, **labels}
+
+
+def test_what_is_not_labelled_comes_back_as_null_and_never_as_zero(tmp_path: Path):
+    write_manifest(manifest_table([row("a"), row("b", age_years=0.0, smiling=False)]), tmp_path / "m.parquet")
+    manifest = read_manifest(tmp_path / "m.parquet")
+    assert manifest["age_years"].isna().tolist() == [True, False]
+    assert manifest["smiling"].isna().tolist() == [True, False]
+    assert manifest["landmarks"].tolist() == [None, None]
+
+
+def test_a_missing_column_is_named(tmp_path: Path):
+    table = manifest_table([row("a")])
+    pq.write_table(table.drop_columns(["gender"]), tmp_path / "m.parquet")
+    with pytest.raises(DataError, match=r"has no column 'gender': run the ingestion pipeline again"):
+        read_manifest(tmp_path / "m.parquet")
+
+
+def test_a_missing_file_says_what_to_run(tmp_path: Path):
+    with pytest.raises(DataError, match="run the ingestion pipeline first"):
+        read_manifest(tmp_path / "m.parquet")
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path):
+    (tmp_path / "m.parquet").write_text("not parquet")
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        read_manifest(tmp_path / "m.parquet")
+
+
+def test_an_unknown_column_and_a_wrong_type_are_refused_before_anything_is_written():
+    with pytest.raises(DataError, match="unknown column 'smile'"):
+        manifest_table([row("a", smile=True)])
+    with pytest.raises(DataError, match="wrong type"):
+        manifest_table([row("a", age_years="old")])
+
+
+def test_counts_tell_people_faces_and_labels_apart():
+    rows = [
+        row("a", subject_id="s", gender="male"),
+        row("b", subject_id="s"),
+        row("c", split="test"),
+        row("d", is_face=False),
+    ]
+    counts = ingestion_counts(to_frame(manifest_table(rows)))
+    assert counts["train"] == {"faces": 2, "background": 1, "subjects": 1}
+    assert counts["test"] == {"faces": 1, "background": 0, "subjects": 0}
+    assert counts["lfw"]["gender"] == 1
+    assert counts["lfw"]["identity"] == 2
+    assert counts["lfw"]["age"] == 0
