@@ -39,7 +39,6 @@ from countenance.assessment.row_scores import (
 
 GENDERS = ("male", "female")
 YES_NO = (True, False)
-NO_SPREAD = "no interval: the resamples are all alike"
 
 
 def mean_over_subjects(
@@ -82,7 +81,7 @@ def _interval(
         subjects,
         resampling,
     )
-    return drawn.low, drawn.high, "" if drawn.low is not None else NO_SPREAD
+    return drawn.low, drawn.high, drawn.note
 
 
 def gender_accuracy(
@@ -205,8 +204,7 @@ def face_average_precision(
         int(cluster.max()) + 1,
         resampling,
     )
-    note = "" if drawn.low is not None else NO_SPREAD
-    return Measurement(drawn.value, drawn.low, drawn.high, len(is_face), "average precision", True, note)
+    return Measurement(drawn.value, drawn.low, drawn.high, len(is_face), "average precision", True, drawn.note)
 
 
 def _average_precisions(weights: IntArray, is_face: BoolArray, ends: IntArray) -> FloatArray:

@@ -133,7 +133,7 @@ def expected_cost_curve(mated: ArrayLike, non_mated: ArrayLike, model: CostModel
     levels = np.unique(np.concatenate([same[np.isfinite(same)], other]))
     # One threshold under all scores accepts everyone; each score refuses itself and what is below it.
     thresholds = np.concatenate([[np.nextafter(levels[0], -np.inf)], levels])
-    fmr = 1.0 - np.searchsorted(other, thresholds, side="right") / len(other)
+    fmr = (len(other) - np.searchsorted(other, thresholds, side="right")) / len(other)
     fnmr = np.searchsorted(same, thresholds, side="right") / len(same)
     return CostCurve(model.unit, thresholds, fmr, fnmr, model.expected_cost(fmr, fnmr))
 

@@ -146,7 +146,7 @@ class GroupErrorCounts:
 def group_codes(scores: ComparisonScores, groups: Mapping[str, str]) -> tuple[IntArray, tuple[str, ...]]:
     """Return the group code of each subject of the comparisons, [S], -1 = in no group, and the groups' names."""
     labels = [groups.get(subject) for subject in scores.pairs.subjects]
-    names = tuple(sorted({label for label in labels if label is not None}))
+    names = tuple(sorted({str(label) for label in labels if label is not None}))
     if not names:
         raise AssessmentError("No subject of the comparisons is in a group: key the groups by the same subjects.")
     number = {name: code for code, name in enumerate(names)}
@@ -267,5 +267,5 @@ def _disparity(
             else "not measurable: fewer than two groups are large enough"
         )
         return Measurement.missing("worst / geometric mean", higher_is_better=False, note=note)
-    note = f"over {shown} groups" + (f"; {drawn.undefined} resamples undefined" if drawn.undefined else "")
+    note = f"over {shown} groups" + (f"; {drawn.note}" if drawn.note else "")
     return Measurement(drawn.value, drawn.low, drawn.high, shown, "worst / geometric mean", False, note)

@@ -184,7 +184,11 @@ def _attribute_gates(policy: GatePolicy, evidence: GateEvidence) -> list[Gate]:
 def _budget_gates(policy: GatePolicy, evidence: GateEvidence) -> list[Gate]:
     gates = []
     if policy.model_bytes is not None:
-        gates.append(budget_gate("model size", evidence.model_bytes, policy.model_bytes, "bytes"))
+        gates.append(
+            budget_gate("model size", evidence.model_bytes, policy.model_bytes, "bytes")
+            if evidence.model_bytes is not None
+            else _missing("model size", policy.model_bytes, "bytes")
+        )
     if policy.latency_ms is not None:
         gates.append(
             measurement_gate("inference time", evidence.latency_ms, policy.latency_ms)

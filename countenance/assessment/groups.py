@@ -20,6 +20,7 @@ from countenance.assessment.intervals import (
     DEFAULT_RESAMPLING,
     Resampling,
     bootstrap_over_subjects,
+    rate_over_subjects,
     weighted_means,
 )
 from countenance.assessment.results import Measurement, Result
@@ -142,8 +143,9 @@ def gap_between_groups(
     """Measure how far the groups' means lie apart: largest - smallest, or largest / smallest.
 
     The interval is the percentile interval of the bootstrap over subjects. The larger the groups' own noise, the
-    further a gap is biased upwards, so read it with its interval. Where no resample shows a difference there is
-    no interval. Suppressed groups, and groups without a labelled photo, are left out.
+    further a gap is biased upwards, so read it with its interval. Where no resample shows a spread, the gap of
+    proportions reaches from 0 to the highest upper less the lowest lower end of the groups' own intervals; other
+    gaps then have no interval. Suppressed groups, and groups without a labelled photo, are left out.
 
     Args:
         scores: photo scores, [N].
@@ -178,12 +180,26 @@ def gap_between_groups(
         return ratios
 
     drawn = bootstrap_over_subjects(statistic, len(sums), resampling)
-    note = f"between {len(shown)} groups" + (
-        "" if drawn.low is not None else "; no interval: no spread in the resamples"
-    )
     if drawn.value is None:
         note = "not measurable: a group's mean is zero"
-    return Measurement(drawn.value, drawn.low, drawn.high, len(rows), unit, False, note)
+        return Measurement.missing(unit, higher_is_better=False, note=note)
+    low, high, note = drawn.low, drawn.high, drawn.note
+    if low is None and scores.proportion and not ratio:
+        low, high = 0.0, _widest_gap(scores.values[rows], cell, resampling.level)
+        note = "interval from those of the groups"
+    about = f"between {len(shown)} groups" + (f"; {note}" if note else "")
+    return Measurement(drawn.value, low, high, len(rows), unit, False, about)
+
+
+def _widest_gap(values: FloatArray, cell: tuple[IntArray, IntArray], level: float) -> float | None:
+    cluster, column = cell
+    rates = [
+        rate_over_subjects(values[column == group] > 0.5, cluster[column == group], level=level)
+        for group in np.unique(column)
+    ]
+    lows = [rate.low for rate in rates if rate.low is not None]
+    highs = [rate.high for rate in rates if rate.high is not None]
+    return max(highs) - min(lows) if len(lows) == len(rates) else None
 
 
 def _shown_groups(codes: IntArray, clusters: IntArray, known: AnyArray, count: int, sizes: GroupSizes) -> Sequence[int]:

@@ -99,6 +99,14 @@ class Bootstrap(Result):
     resamples: int
     undefined: int
 
+    @property
+    def note(self) -> str:
+        """Say why there is no interval, or how many resamples it lacks; empty where there is nothing to say."""
+        lacking = f"{self.undefined} of {self.resamples} resamples undefined" if self.undefined else ""
+        if self.low is not None:
+            return lacking
+        return f"no interval: {lacking or 'the resamples are all alike'}"
+
 
 def wilson_interval(
     rate: float, count: float, *, level: float = DEFAULT_LEVEL, degrees_of_freedom: int | None = None

@@ -91,7 +91,7 @@ def paired_bootstrap(
         low=drawn.low,
         high=drawn.high,
         unit=unit,
-        note=f"{drawn.undefined} of {drawn.resamples} resamples undefined" if drawn.undefined else "",
+        note=drawn.note,
     )
 
 
