@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from countenance.errors import RolloutError
 from countenance.rollout.ledger import canonical_json
@@ -77,7 +76,7 @@ def log_harm(better: Counts, worse: Counts, bets: tuple[float, ...] = HARM_BETS)
     """
     grid = np.asarray(bets, dtype=np.float64)
     wealth = np.multiply.outer(worse, np.log1p(grid)) + np.multiply.outer(better, np.log1p(-grid))
-    return np.asarray(logsumexp(wealth, axis=-1) - np.log(len(grid)))
+    return np.asarray(np.logaddexp.reduce(wealth, axis=-1) - np.log(len(grid)))
 
 
 def log_non_inferiority(
@@ -102,12 +101,12 @@ def log_non_inferiority(
         + np.multiply.outer(same, np.log1p(stakes * margin))
         + np.multiply.outer(worse, np.log1p(-stakes * (1 - margin)))
     )
-    return np.asarray(logsumexp(wealth, axis=-1) - np.log(len(stakes)))
+    return np.asarray(np.logaddexp.reduce(wealth, axis=-1) - np.log(len(stakes)))
 
 
 def log_any(log_e_values: NDArray[np.float64]) -> float:
     """Log e-value against "no group is harmed": the average of the groups' e-values (shape [G], G >= 1)."""
-    return float(logsumexp(log_e_values) - np.log(len(log_e_values)))
+    return float(np.logaddexp.reduce(log_e_values) - np.log(len(log_e_values)))
 
 
 def e_benjamini_hochberg(log_e_values: NDArray[np.float64], alpha: float) -> NDArray[np.intp]:

@@ -83,6 +83,7 @@ def replay(
         raise RolloutError(f"A look every {look_every} requests is not possible: give 1 or more.")
     record = store.rollout_of(candidate)
     if record is None or not record.state.stage.ended:
+        _refuse_unguarded(log, policy)
         record = record or _started(store, log, candidate, policy, supersede)
         _refuse_change(record, log, policy)
         evidence = Evidence(
@@ -98,7 +99,8 @@ def _started(
     champion = store.champion()
     if champion is None:
         raise RolloutError(f"There is no champion to compare '{candidate}' with: bootstrap one first.")
-    log.decisions(candidate), log.decisions(champion)
+    for release in (candidate, champion):
+        log.decisions(release)  # refuses a release without scores before anything is written
     key = evidence_key(candidate, champion, log.thresholds, policy.policy_hash())
     now = log.frame["at"].iloc[0].to_pydatetime()
     return store.start(candidate, policy, evidence_key=key, now=now, supersede=supersede)
@@ -112,6 +114,9 @@ def _refuse_change(record: RolloutRecord, log: TrafficLog, policy: RolloutPolicy
             f"The thresholds or the policy changed while '{state.release}' was rolled out: go on under those it was "
             "started with, or abort it and register a new release."
         )
+
+
+def _refuse_unguarded(log: TrafficLog, policy: RolloutPolicy) -> None:
     unguarded = set(log.frame["group"].dropna().unique()) - set(policy.guarded_groups)
     if policy.guarded_groups and unguarded:
         raise RolloutError(

@@ -1,0 +1,63 @@
+import math
+
+import pytest
+
+from countenance.rollout.evidence import Tally
+from countenance.rollout.verdict import AlphaSplit, judge, plain_e_value
+
+from .scenes import measured, policy
+
+
+def test_alpha_is_halved_over_overall_and_group_harm() -> None:
+    split = AlphaSplit.of(policy(alpha=0.04))
+    assert (split.overall_harm, split.group_harm, split.non_inferiority) == (0.02, 0.02, 0.04)
+
+
+def test_without_guarded_groups_overall_harm_has_all_of_alpha() -> None:
+    split = AlphaSplit.of(policy(alpha=0.04, guarded_groups=()))
+    assert (split.overall_harm, split.group_harm) == (0.04, 0.0)
+
+
+def test_nothing_seen_is_neither_harm_nor_a_pass() -> None:
+    verdict = judge(measured(), policy())
+    assert verdict.harm() is None
+    assert not verdict.non_inferior
+    assert verdict.disagreement is None and verdict.unlabelled_share is None
+    assert verdict.insufficient_groups() == ("north", "south")
+
+
+def test_a_worse_candidate_is_named_with_its_e_value_and_limit() -> None:
+    sentence = judge(measured(overall=Tally(5, 900, 40)), policy()).harm()
+    assert sentence is not None and "worse than the champion" in sentence and "limit 40" in sentence
+
+
+def test_harm_to_one_group_is_found_and_named_while_the_whole_looks_fine() -> None:
+    groups = {"north": Tally(60, 3000, 5), "south": Tally(2, 300, 25)}
+    verdict = judge(measured(overall=Tally(62, 3300, 30), groups=groups), policy())
+    assert not verdict.harmed_overall
+    assert [group.verdict for group in verdict.groups] == ["clear", "harmed"]
+    assert "group 'south' (25 pairs worse, 2 better)" in str(verdict.harm())
+
+
+def test_harm_to_a_group_is_called_however_few_it_has_but_clear_needs_the_minimum() -> None:
+    groups = {"north": Tally(0, 99, 0), "south": Tally(0, 0, 14)}
+    verdict = judge(measured(overall=Tally(0, 99, 14), groups=groups), policy(group_minimum=100))
+    assert [group.verdict for group in verdict.groups] == ["insufficient", "harmed"]
+
+
+def test_an_unseen_group_dilutes_the_average_as_an_e_value_of_one() -> None:
+    groups = {"north": Tally(0, 0, 5)}
+    verdict = judge(measured(overall=Tally(0, 0, 5), groups=groups), policy())
+    north = math.exp(verdict.groups[0].log_harm)
+    assert math.exp(verdict.log_group_harm or 0.0) == pytest.approx((north + 1) / 2)
+
+
+def test_shares_are_of_what_was_scored_and_of_what_is_due() -> None:
+    verdict = judge(measured(overall=Tally(1, 8, 1), scored=40, disagreed=4, due=20), policy())
+    assert verdict.disagreement == pytest.approx(0.1)
+    assert verdict.unlabelled_share == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("log_e", "text"), [(0.0, "1"), (math.log(43.21), "43.2"), (math.log(1e9), "1e+9")])
+def test_an_e_value_is_written_as_people_read_it(log_e: float, text: str) -> None:
+    assert plain_e_value(log_e) == text
