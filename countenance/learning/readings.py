@@ -1,0 +1,137 @@
+"""What a trained network says about the faces of a manifest, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from countenance.data.alignment import box_transform
+from countenance.learning.batches import CropReader
+from countenance.learning.views import CANONICAL_WARP, View, to_network_input
+from countenance.network.allinone import AllInOneNetwork, FaceOutputs
+from countenance.progress import track
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceReadings:
+    """Outputs for M faces, row-aligned with the manifest; NaN where a face has no crop for it.
+
+    Attributes:
+        embedding: [M, D] unit norm, from the aligned crop: f(x) + f(mirrored x), made unit-norm.
+        male_probability: [M]; this and the next two from the aligned crop if there is one, else from the box crop,
+            averaged with the mirror image.
+        smile_probability: [M].
+        age_years: [M].
+        face_probability: [M]; this and the following from the box crop.
+        landmarks: [M, K, 2] in photo pixels; NaN for a face without a box.
+        visibility: [M, K] in 0..1.
+        pose_deg: [M, 3] yaw, pitch, roll.
+    """
+
+    embedding: Floats
+    male_probability: Floats
+    smile_probability: Floats
+    age_years: Floats
+    face_probability: Floats
+    landmarks: Floats
+    visibility: Floats
+    pose_deg: Floats
+
+
+def read_faces(
+    network: AllInOneNetwork,
+    manifest: pd.DataFrame,
+    reader: CropReader,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = 128,
+) -> FaceReadings:
+    """Run ``network`` over the canonical views of all rows of ``manifest``.
+
+    Raises:
+        DataError: a crop isn't in the store or doesn't decode.
+    """
+    network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    store_rows = reader.rows([str(crop) for crop in manifest["crop"]])
+    readings = _empty(len(manifest), network)
+    has = {
+        view: np.array([reader.encoded(int(row), view) is not None for row in store_rows], dtype=bool)
+        for view in CANONICAL_WARP
+    }
+    jobs: list[tuple[View, NDArray[np.int64]]] = []
+    for view, present in has.items():
+        rows = np.flatnonzero(present)
+        jobs.extend((view, rows[start : start + batch_size]) for start in range(0, len(rows), batch_size))
+    size = network.configuration.input_size
+    for view, rows in track(jobs, what="reading faces", total=len(jobs), unit="batch"):
+        crops = [reader.read_row(int(store_rows[row]), view) for row in rows]
+        images = to_network_input(np.stack([CANONICAL_WARP[view].image(crop, size) for crop in crops]), device)
+        with torch.inference_mode():
+            straight: FaceOutputs = network(images)
+            mirrored: FaceOutputs = network(images.flip(3))
+        if view == "aligned":
+            readings.embedding[rows] = F.normalize(straight.embedding + mirrored.embedding).cpu().numpy()
+            _put_attributes(readings, rows, straight, mirrored)
+        else:
+            _put_attributes(readings, rows[~has["aligned"][rows]], *_only(~has["aligned"][rows], straight, mirrored))
+            _put_local(readings, rows, straight, size)
+    _landmarks_to_photo(readings, manifest)
+    return readings
+
+
+def _empty(count: int, network: AllInOneNetwork) -> FaceReadings:
+    points, dimension = network.configuration.landmark_count, network.configuration.embedding_dimension
+
+    def unknown(*shape: int) -> Floats:
+        return np.full((count, *shape), np.nan, dtype=np.float32)
+
+    return FaceReadings(
+        embedding=unknown(dimension),
+        male_probability=unknown(),
+        smile_probability=unknown(),
+        age_years=unknown(),
+        face_probability=unknown(),
+        landmarks=unknown(points, 2),
+        visibility=unknown(points),
+        pose_deg=unknown(3),
+    )
+
+
+def _only(mask: NDArray[np.bool_], *outputs: FaceOutputs) -> tuple[FaceOutputs, ...]:
+    chosen = torch.from_numpy(mask)
+    return tuple(FaceOutputs(*(tensor[chosen.to(tensor.device)] for tensor in each)) for each in outputs)
+
+
+def _put_attributes(
+    readings: FaceReadings, rows: NDArray[np.int64], straight: FaceOutputs, mirrored: FaceOutputs
+) -> None:
+    male = (straight.gender_logit.sigmoid() + mirrored.gender_logit.sigmoid()) / 2
+    smile = (straight.smile_logit.sigmoid() + mirrored.smile_logit.sigmoid()) / 2
+    readings.male_probability[rows] = male.cpu().numpy()
+    readings.smile_probability[rows] = smile.cpu().numpy()
+    readings.age_years[rows] = ((straight.age_years + mirrored.age_years) / 2).cpu().numpy()
+
+
+def _put_local(readings: FaceReadings, rows: NDArray[np.int64], outputs: FaceOutputs, size: int) -> None:
+    warp = CANONICAL_WARP["box"]
+    view_xy = outputs.landmarks.cpu().numpy() * size
+    readings.landmarks[rows] = np.stack([warp.points_back(points, size) for points in view_xy])
+    readings.face_probability[rows] = outputs.face_logit.sigmoid().cpu().numpy()
+    readings.visibility[rows] = outputs.visibility_logit.sigmoid().cpu().numpy()
+    readings.pose_deg[rows] = outputs.pose_deg.cpu().numpy()
+
+
+def _landmarks_to_photo(readings: FaceReadings, manifest: pd.DataFrame) -> None:
+    for row, box in enumerate(manifest["box_xywh"]):
+        if box is None or (isinstance(box, float) and np.isnan(box)):
+            readings.landmarks[row] = np.nan
+            continue
+        matrix = box_transform(np.asarray(box, dtype=np.float32))
+        readings.landmarks[row] = (readings.landmarks[row] - matrix[:, 2]) / (matrix[0, 0], matrix[1, 1])

@@ -1,0 +1,52 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from countenance.network.margin import MarginConfiguration, margin_logits
+
+ARC = MarginConfiguration(kind="arcface", margin=0.5, scale=10.0)
+
+
+def test_arcface_adds_its_margin_to_the_angle_of_the_own_class_only():
+    cosines = torch.tensor([[math.cos(1.0), 0.3]])
+    logits = margin_logits(cosines, torch.tensor([0]), ARC)
+    assert logits[0, 0].item() == pytest.approx(10 * math.cos(1.5), abs=1e-5)
+    assert logits[0, 1].item() == pytest.approx(3.0)
+
+
+def test_cosface_takes_its_margin_from_the_cosine():
+    logits = margin_logits(
+        torch.tensor([[0.2, 0.9]]), torch.tensor([1]), MarginConfiguration(kind="cosface", margin=0.35, scale=64)
+    )
+    assert logits.tolist() == [pytest.approx([64 * 0.2, 64 * 0.55])]
+
+
+def test_an_angle_whose_margin_goes_beyond_half_a_turn_falls_back_to_a_line():
+    cosine = math.cos(3.0)
+    logits = margin_logits(torch.tensor([[cosine, 0.0]]), torch.tensor([0]), ARC)
+    assert logits[0, 0].item() == pytest.approx(10 * (cosine - math.sin(math.pi - 0.5) * 0.5), abs=1e-5)
+
+
+@given(st.floats(0.0, 3.0), st.floats(0.01, 0.14))
+def test_a_larger_angle_never_scores_higher(angle, further):
+    cosines = torch.tensor([[math.cos(angle), 0.0], [math.cos(angle + further), 0.0]], dtype=torch.float64)
+    near, far = margin_logits(cosines, torch.tensor([0, 0]), ARC)[:, 0]
+    assert near >= far
+
+
+@pytest.mark.parametrize("kind", ["arcface", "cosface"])
+@pytest.mark.parametrize("cosine", [1.0, -1.0])
+def test_gradients_are_finite_at_the_ends(kind, cosine):
+    cosines = torch.tensor([[cosine, 0.5]], requires_grad=True)
+    logits = margin_logits(cosines, torch.tensor([0]), MarginConfiguration(kind=kind))
+    torch.nn.functional.cross_entropy(logits, torch.tensor([0])).backward()
+    assert torch.isfinite(logits).all()
+    assert torch.isfinite(cosines.grad).all()
+
+
+def test_the_arcface_gradient_is_that_of_the_formula():
+    cosines = torch.tensor([[0.3, -0.2]], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda c: margin_logits(c, torch.tensor([1]), ARC), cosines)
