@@ -27,12 +27,6 @@ class SkinTexture:
     detail: Float
 
 
-def texture_coordinates(rows: int, columns: int, size: int) -> Float:
-    """Texture positions (x, y) of the vertices of a grid, shape (rows * columns, 2)."""
-    x, y = np.meshgrid(np.linspace(0, size - 1, columns), np.linspace(0, size - 1, rows))
-    return np.asarray(np.stack([x.ravel(), y.ravel()], axis=1), np.float32)
-
-
 def paint_skin(identity: Identity, plan: FacePlan, head: HeadGeometry, scalp_solid: Float | None = None) -> SkinTexture:
     """Paint the skin of ``identity`` once; every photo of the person reuses it."""
     rng = np.random.default_rng([identity.texture_seed, 7])
@@ -42,8 +36,9 @@ def paint_skin(identity: Identity, plan: FacePlan, head: HeadGeometry, scalp_sol
     )
     painted = np.asarray(cv2.remap(head.painted, map_x, map_y, cv2.INTER_LINEAR), np.float32)
     colour = np.empty((size, size, 4), np.float32)
-    mottled = 1.0 + 0.035 * _noise(rng, 40, size) + 0.04 * _noise(rng, 12, size) + 0.02 * _noise(rng, 160, size)
-    colour[..., :3] = identity.skin * mottled[..., None]
+    mottled = 0.03 * _noise(rng, 40, size) + 0.04 * _noise(rng, 12, size) + 0.02 * _noise(rng, 160, size)
+    mottled *= np.clip(1.3 - np.abs(map_x / (COLUMNS - 1) - 0.5) * 3.4, 0.15, 1.0)
+    colour[..., :3] = identity.skin * (1.0 + mottled)[..., None]
     colour[..., 3] = 0.0
     detail = np.zeros((size, size, 2), np.float32)
     detail[..., 0] = 0.55
@@ -107,11 +102,12 @@ def _paint_complexion(
     hollow = 0.30 * _hill(away, y, plan.eye_x - 1.45, 0.25, 0.42, 0.55)
     hollow = hollow + 0.16 * _hill(away, y, plan.eye_x - 0.3, -0.85, 1.0, 0.32)
     hollow = hollow + 0.16 * _hill(away, y, plan.eye_x, 0.9, 1.5, 0.35)
-    hollow = hollow + 0.42 * _hill(away, y, plan.ala_half_width + 0.08, base + 0.55, 0.13, 0.40)
-    hollow = hollow + 0.40 * _hill(away, y, 0.0, base + 0.02, 1.1, 0.20)
+    hollow = hollow + 0.50 * _hill(away, y, plan.ala_half_width + 0.08, base + 0.55, 0.14, 0.42)
+    hollow = hollow + 0.13 * _hill(away, y, plan.bridge_half_width + 0.45, 0.5 * (tip + 0.5), 0.30, 1.6)
+    hollow = hollow + 0.48 * _hill(away, y, 0.0, base + 0.02, 1.1, 0.22)
     hollow = hollow + 0.24 * _hill(away, y, 0.0, plan.sulcus_y, 1.3, 0.28)
     _darken(face, np.clip(hollow, 0.0, 0.8))
-    nostril = _soft(1.0 - ((away - 0.62) / 0.38) ** 2 - ((y - base - 0.14 - 0.12 * (away - 0.4)) / 0.15) ** 2, 0.9)
+    nostril = _soft(1.0 - ((away - 0.66) / 0.42) ** 2 - ((y - base - 0.16 - 0.12 * (away - 0.4)) / 0.19) ** 2, 0.9)
     _mix(face, identity.skin * np.array([0.10, 0.05, 0.05], np.float32), 0.92 * nostril)
     if identity.freckles > 0.02:
         spots = cv2.resize(rng.random((130, 130), np.float32), (x.shape[1], x.shape[0]), interpolation=cv2.INTER_LINEAR)
@@ -202,10 +198,10 @@ def _paint_brows(face: Float, x: Float, y: Float, plan: FacePlan, identity: Iden
     s = (np.abs(x) - plan.brow_inner_x) / np.float32(plan.brow_length)
     _, centre = plan.brow_line(np.clip(s, 0.0, 1.0))
     half = plan.brow_half_thickness(s)
-    strands = cv2.resize(rng.normal(0, 1, (60, 200)).astype(np.float32), (x.shape[1], x.shape[0]))
-    inside = _soft(half - np.abs(y - centre) + 0.07 * strands, 0.22)
+    strands = cv2.resize(rng.normal(0, 1, (120, 150)).astype(np.float32), (x.shape[1], x.shape[0]))
+    inside = _soft(half - np.abs(y - centre) + 0.05 * strands, 0.26)
     ends = np.clip(s / 0.10 + 0.3, 0.0, 1.0) * np.clip((1.05 - s) / 0.25, 0.0, 1.0)
-    share = np.clip(inside * ends * (0.86 + 0.2 * strands), 0.0, 0.95)
+    share = np.clip(inside * ends * (0.84 + 0.10 * strands), 0.0, 0.95)
     _mix(face, identity.brows, share * (1.0 - 0.25 * identity.childhood))
 
 
@@ -220,7 +216,7 @@ def _paint_eyes(face: Float, gloss: Float, x: Float, y: Float, plan: FacePlan, i
     face[..., :3] *= 1 + (0.10 * lid)[..., None]
     # The ball is shaded by the lids: darker under the upper lid and in the corners.
     depth = np.clip((upper - height) / 0.30, 0.0, 1.0)
-    sclera = np.array([0.80, 0.77, 0.74], np.float32) * (0.42 + 0.58 * depth)[..., None]
+    sclera = np.array([0.64, 0.61, 0.58], np.float32) * (0.42 + 0.58 * depth)[..., None]
     sclera = sclera * (1.0 - 0.30 * np.clip(np.abs(s) - 0.35, 0.0, 1.0))[..., None]
     face[..., :3] += opening[..., None] * (sclera - face[..., :3])
     caruncle = _hill(s, height, -0.93, -0.02, 0.07, 0.09)

@@ -56,12 +56,12 @@ def build_body(identity: Identity) -> Float:
     child = identity.childhood
     wide = (1.0 + 0.05 * t["neck_width"] + 0.06 * t["jaw_width"]) * (1 - 0.28 * child)
     thick = (1.0 + 0.07 * t["neck_width"]) * (1 - 0.22 * child)
-    top = -15.2 + 1.6 * child
+    top = -13.6 + 1.6 * child
     key = np.array(
         [
             # row  yF         zF   W            zC    yS          zB    yB
             (0, top - 1.6, 2.9, 6.1 * thick, -2.2, top, -6.6, top + 0.6),
-            (3, top - 2.6, 3.9, 7.6 * thick, -2.4, top - 1.0, -7.6, top - 0.4),
+            (3, top - 2.6, 3.9, 8.2 * thick, -2.4, top - 1.0, -7.6, top - 0.4),
             (7, top - 4.0, 5.0, 12.5 * wide, -2.6, top - 2.6, -8.4, top - 2.0),
             (12, top - 6.2, 6.0, 17.5 * wide, -2.8, top - 4.8, -8.8, top - 4.4),
             (16, top - 9.0, 7.0, 20.0 * wide, -3.0, top - 8.5, -9.0, top - 8.5),

@@ -75,7 +75,7 @@ def _rings(identity: Identity, plan: FacePlan) -> Float:
     lips_z = 0.16 * t["lip_projection"]
     neck = (1.0 + 0.07 * t["neck_width"]) * (1 - 0.22 * child)
     round_chin = 2.0 + 0.16 * t["chin_squareness"]
-    k, m, c, f = plan.crown_y, plan.mouth_y, plan.chin_y, plan.hairline_y
+    k, m, c = plan.crown_y, plan.mouth_y, plan.chin_y
     e = c / -11.3
     key = [
         # row  yF       zF                 W             zC    yS      zB             yB        n
@@ -87,12 +87,12 @@ def _rings(identity: Identity, plan: FacePlan) -> Float:
         (27, 2.2, 9.35, 7.22 * width, -0.5, 2.3, -9.8 * depth, 1.8, 2.25),
         (37, 0.2, 9.05, 7.02 * width + 0.5 * cheek, -0.3, 0.4, -9.4 * depth, -0.2, 2.2),
         (50, -2.3 * e, 9.2, 6.92 * width + cheek, -0.3, -1.5 * e, -8.8 * depth, -2.2, 2.15),
-        (64, -4.8 * e, 9.4, 6.50 * (0.4 * width + 0.6 * jaw), -0.3, -3.1 * e, -7.7 * depth, -4.5, 2.05),
-        (72, m + 0.9, 9.5 + lips_z, 6.20 * jaw, -0.4, -4.1 * e, -7.0 * depth, -6.0, 2.0),
-        (80, m - 0.15, 9.35 + lips_z, 6.02 * jaw, -0.5, -4.9 * e, -6.5 * depth, -7.0, 2.0),
-        (88, m - 1.25, 9.05 + 0.4 * chin_z, 5.85 * jaw, -0.6, -5.6 * e, -6.2, -7.8, round_chin),
-        (97, 0.45 * m + 0.55 * c, 8.9 + chin_z, 5.62 * jaw, -0.6, -6.4 * e, -6.0, -8.8, round_chin),
-        (MENTON_ROW, c, 7.9 + chin_z, 5.25 * jaw, -0.7, -7.4 * e, -5.8, -9.8, round_chin),
+        (64, -4.8 * e, 9.4, 6.72 * (0.4 * width + 0.6 * jaw), -0.3, -3.1 * e, -7.7 * depth, -4.5, 2.05),
+        (72, m + 0.9, 9.5 + lips_z, 6.52 * jaw, -0.4, -4.1 * e, -7.0 * depth, -6.0, 2.0),
+        (80, m - 0.15, 9.35 + lips_z, 6.40 * jaw, -0.5, -4.9 * e, -6.5 * depth, -7.0, 2.0),
+        (88, m - 1.25, 9.05 + 0.4 * chin_z, 6.25 * jaw, -0.6, -5.6 * e, -6.2, -7.8, round_chin),
+        (97, 0.45 * m + 0.55 * c, 8.9 + chin_z, 6.00 * jaw, -0.6, -6.4 * e, -6.0, -8.8, round_chin),
+        (MENTON_ROW, c, 7.9 + chin_z, 5.55 * jaw, -0.7, -7.4 * e, -5.8, -9.8, round_chin),
         (109, c - 0.45, 5.6, 4.85 * (0.5 * jaw + 0.5 * neck), -1.0, -8.2 * e, -5.6, -10.6, 2.0),
         (113, c - 0.9, 2.5, 4.75 * neck, -1.3, -9.4 * e, -5.6, -11.6, 2.0),
         (117, -14.6 * e, 1.9, 5.1 * neck, -1.6, -13.0 * e, -6.0, -13.5, 2.0),
@@ -100,7 +100,6 @@ def _rings(identity: Identity, plan: FacePlan) -> Float:
     ]
     table = np.array(key)
     values = PchipInterpolator(table[:, 0], table[:, 1:], axis=0)(np.arange(ROWS))
-    del f
     return np.asarray(values, np.float32)
 
 
@@ -131,13 +130,30 @@ def loft(rings: Float, theta: Float) -> Float:
     return np.asarray(np.stack([x, y, z], axis=-1), np.float32)
 
 
+def grid_normals(vertices: Float) -> Float:
+    """Unit normals of a vertex grid (R, C, 3) with rows running down and columns to the viewer's right."""
+    down = np.empty_like(vertices)
+    down[1:-1] = vertices[2:] - vertices[:-2]
+    down[0], down[-1] = vertices[1] - vertices[0], vertices[-1] - vertices[-2]
+    across = np.empty_like(vertices)
+    across[:, 1:-1] = vertices[:, 2:] - vertices[:, :-2]
+    across[:, 0], across[:, -1] = vertices[:, 1] - vertices[:, 0], vertices[:, -1] - vertices[:, -2]
+    normal = np.empty_like(vertices)
+    for k in range(3):
+        i, j = (k + 1) % 3, (k + 2) % 3
+        normal[..., k] = down[..., i] * across[..., j] - down[..., j] * across[..., i]
+    length = np.sqrt(np.einsum("rck,rck->rc", normal, normal)) + np.float32(1e-9)
+    normal /= length[..., None]
+    return normal
+
+
 def build_head(identity: Identity, plan: FacePlan) -> HeadGeometry:
     """Build the head of ``identity`` on its ``plan``."""
     theta = column_angles()
     rings = _rings(identity, plan)
     base = loft(rings, theta)
     x, y, z = base[..., 0], base[..., 1], base[..., 2]
-    frontness = np.clip(np.cos(theta)[None] * 1.4, 0.0, 1.0) * (z > 0)
+    frontness = np.clip((np.cos(theta)[None] - 0.12) * 1.9, 0.0, 1.0)
     shape = base.copy()
     rise = relief(x, y, plan, identity) * frontness
     shape[..., 2] += rise

@@ -7,9 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.data.head_identity import Float
-from countenance.data.head_person import Person
-from countenance.data.head_rendering import CLOTH, Canvas, PosedHead
+from countenance.data.head_person import CLOTH, Person
+from countenance.data.head_posing import PosedHead
+from countenance.data.head_rendering import Canvas
 from countenance.data.photo_conditions import Conditions
+
+Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 _SUBPIXEL = 4  # bits of OpenCV's fixed-point polygon corners
 
@@ -62,7 +65,7 @@ def _arm(canvas: Canvas, posed: PosedHead, side: float, hinge: float, front: flo
 
 def _inside(
     canvas: Canvas, posed: PosedHead, outlines: list[Float] | list[NDArray[np.float64]]
-) -> tuple[NDArray[np.intp], Float]:
+) -> tuple[Pixels, Float]:
     # Pixels within the first outline and not within the second, in front of what is drawn; and their depths.
     width, height = canvas.size
     mask = np.zeros((height, width), np.uint8)
@@ -73,24 +76,27 @@ def _inside(
         cv2.fillPoly(mask, [corners[:, None]], 1 - index, cv2.LINE_8, _SUBPIXEL)
         first = screen if first is None else first
     assert first is not None
-    pixel = np.flatnonzero(mask)
+    pixel = np.nonzero(mask)
     terms = np.concatenate([first[:, :2], np.ones((len(first), 1), np.float32)], axis=1)
     plane = np.linalg.lstsq(terms.astype(np.float64), first[:, 2].astype(np.float64), rcond=1e-4)[0]
-    depth = (plane[0] * (pixel % width + 0.5) + plane[1] * (pixel // width + 0.5) + plane[2]).astype(np.float32)
+    depth = (plane[0] * (pixel[1] + 0.5) + plane[1] * (pixel[0] + 0.5) + plane[2]).astype(np.float32)
     depth = np.clip(depth, first[:, 2].min(), first[:, 2].max())
     kept = depth > canvas.depth[pixel] - 0.15
-    return pixel[kept], depth[kept]
+    return (pixel[0][kept], pixel[1][kept]), depth[kept]
 
 
-def _tint(canvas: Canvas, pixel: NDArray[np.intp], *, dark: bool) -> None:
+def _tint(canvas: Canvas, pixel: Pixels, *, dark: bool) -> None:
     canvas.colour[pixel] *= np.float32(0.10 if dark else 0.93)
     if dark:
         canvas.gloss[pixel] = 0.35
+        canvas.cover[pixel] = 1.0
         canvas.kind[pixel] = CLOTH
 
 
-def _paint(canvas: Canvas, pixel: NDArray[np.intp], depth: Float, colour: Float) -> None:
+def _paint(canvas: Canvas, pixel: Pixels, depth: Float, colour: Float) -> None:
     canvas.colour[pixel] = colour
     canvas.gloss[pixel] = 0.5
     canvas.kind[pixel] = CLOTH
+    canvas.normal[pixel] = (0.0, 0.2, 0.98)
+    canvas.cover[pixel] = 1.0
     canvas.depth[pixel] = np.maximum(canvas.depth[pixel], depth - 0.6)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from countenance.data.head_geometry import HeadGeometry, column_angles, loft
+from countenance.data.head_geometry import HeadGeometry, column_angles, grid_normals, loft
 from countenance.data.head_identity import Float, Identity
 from countenance.data.head_plan import FacePlan
+from countenance.data.head_rasterizer import Indices, grid_triangles
 
 SHELL_COLUMNS = 65
 _SKULL_ROWS = np.arange(0, 38, 2)  # rows of the head's grid that the shell follows, crown to eyes
@@ -21,12 +22,12 @@ TEXTURE = 256
 _THICKNESS = {
     "bald": ((0.10, 0.12, 0.12), (0.15, 0.3, 0.3)),
     "buzz": ((0.15, 0.12, 0.12), (0.4, 0.25, 0.25)),
-    "short": ((0.8, 0.35, 0.4), (1.9, 0.8, 0.8)),
-    "parted": ((1.1, 0.5, 0.5), (2.4, 1.0, 1.0)),
+    "short": ((0.6, 0.25, 0.3), (1.6, 0.7, 0.7)),
+    "parted": ((0.9, 0.4, 0.45), (2.0, 0.9, 0.9)),
     "afro": ((1.8, 1.5, 1.5), (4.6, 4.0, 3.8)),
     "fringe": ((0.9, 0.6, 0.6), (1.6, 1.1, 1.1)),
-    "bob": ((0.9, 1.0, 1.0), (1.7, 2.2, 2.0)),
-    "long": ((0.8, 0.9, 0.9), (1.6, 1.9, 1.7)),
+    "bob": ((0.8, 1.1, 1.0), (1.5, 2.4, 2.0)),
+    "long": ((0.7, 1.0, 0.9), (1.4, 2.2, 1.7)),
     "tied": ((0.4, 0.25, 0.3), (0.8, 0.4, 0.5)),
 }
 _HANGS = ("bob", "long")
@@ -40,6 +41,8 @@ class HairShell:
         skin_side: vertices on the skull, shape (SHELL_ROWS, SHELL_COLUMNS, 3), cm.
         lift: from there to the hair's outside, same shape.
         texture: linear RGB and solidity, shape (TEXTURE, TEXTURE, 4), 0..1.
+        outward: unit normals of ``skin_side``.
+        solid_triangles: the shell's triangles that are solid, for shadows, shape (T, 3).
         covers_ears: whether the ears are hidden under it.
         bun: centre and radius of a knot of hair in cm, or None.
         hangs: whether there is a curtain of hair behind the neck.
@@ -48,6 +51,8 @@ class HairShell:
     skin_side: Float
     lift: Float
     texture: Float
+    outward: Float
+    solid_triangles: Indices
     covers_ears: bool
     bun: tuple[float, float, float, float] | None
     hangs: bool
@@ -63,10 +68,10 @@ def build_hair(identity: Identity, plan: FacePlan, head: HeadGeometry) -> HairSh
     top, side, back = low + identity.hair_volume * (full - low)
     outside = loft(_shell_rings(head, plan, end, (top, side, back)), theta)
     edge = _edge(identity, plan, np.degrees(np.abs(theta)), end)
-    rise = np.clip((skin[..., 1] - edge[None]) / (0.8 + top), 0.0, 1.0)
-    hanging = 1.0 if style in _HANGS else rise
+    rise = np.clip((skin[..., 1] - edge[None]) / (1.2 + 1.2 * max(top, side)), 0.0, 1.0)
+    hanging = 1.0 if style in _HANGS else rise**0.7
     frontal = np.cos(theta)[None] > 0.35
-    share = np.where(frontal, 0.10 + 0.90 * rise**0.7, np.maximum(0.35, hanging))
+    share = np.where(frontal, 0.10 + 0.90 * rise**0.7, np.maximum(0.10, hanging))
     if style == "fringe":
         share = np.maximum(share, 0.45)
     lift = (outside - skin) * share[..., None]
@@ -78,14 +83,25 @@ def build_hair(identity: Identity, plan: FacePlan, head: HeadGeometry) -> HairSh
     if style == "tied":
         height = 1.0 + 10.0 * identity.hair_length
         bun = (0.0, height, float(np.interp(height, [1.0, 11.0], [-10.5, -5.5])), 2.2 + identity.hair_volume)
+    texture = _paint(identity, plan, skin, edge, end, rng)
     return HairShell(
         skin_side=skin,
         lift=np.asarray(lift, np.float32),
-        texture=_paint(identity, plan, skin, edge, end, rng),
+        texture=texture,
+        outward=grid_normals(skin),
+        solid_triangles=_solid_triangles(texture),
         covers_ears=style in _HANGS and identity.hair_length < 0.7,
         bun=bun,
         hangs=style in _HANGS,
     )
+
+
+def _solid_triangles(texture: Float) -> Indices:
+    triangles = grid_triangles(SHELL_ROWS, SHELL_COLUMNS)
+    down = np.linspace(0, TEXTURE - 1, SHELL_ROWS).astype(int)
+    across = np.linspace(0, TEXTURE - 1, SHELL_COLUMNS).astype(int)
+    solid = texture[down][:, across, 3].ravel() > 0.5
+    return np.ascontiguousarray(triangles[solid[triangles].all(axis=1)])
 
 
 def solid_above(skin_side: Float, theta: Float, heights: tuple[float, float, float]) -> Float:
@@ -107,7 +123,7 @@ def _end_height(identity: Identity) -> float:
     if identity.hair_style == "long":
         return -11.0 - 8.0 * identity.hair_length
     if identity.hair_style == "bob":
-        return -4.5 - 5.0 * identity.hair_length
+        return -7.6 - 3.4 * identity.hair_length
     return -7.0
 
 
@@ -127,10 +143,15 @@ def _shell_rings(head: HeadGeometry, plan: FacePlan, end: float, thickness: tupl
     hanging = np.repeat(last[None], _HANGING_ROWS, axis=0)
     for column in (0, 4, 6):
         hanging[:, column] = last[column] + fall * (end - last[column])
-    # The nape lies further in than the back of the skull; long hair falls nearly straight.
-    inward = 0.42 if end > -10.0 and thickness[1] < 0.9 else 0.22
-    hanging[:, 5] = last[5] * (1 - inward * fall)
-    hanging[:, 2] = last[2] * (1 - 0.06 * fall)
+    hanging[:, 5] = last[5] * (1 - 0.22 * fall)
+    hanging[:, 2] = last[2] * (1 - 0.04 * fall)
+    if end > -7.5:
+        # Short hair follows the nape; long hair falls nearly straight.
+        upright = head.rings[::-1]
+        side = np.interp(hanging[:, 4], upright[:, 4], upright[:, 2])
+        nape = np.interp(hanging[:, 6], upright[:, 6], upright[:, 5])
+        hanging[:, 2] = side + (last[2] - np.interp(last[4], upright[:, 4], upright[:, 2]))
+        hanging[:, 5] = nape + (last[5] - np.interp(last[6], upright[:, 6], upright[:, 5]))
     return np.asarray(np.concatenate([rings, hanging]), np.float32)
 
 
@@ -172,13 +193,13 @@ def _edge(identity: Identity, plan: FacePlan, degrees: Float, end: float) -> Flo
 
 def _paint(identity: Identity, plan: FacePlan, skin: Float, edge: Float, end: float, rng: np.random.Generator) -> Float:
     curl = identity.hair_curl
-    fine = rng.normal(0.0, 1.0, (6 + int(60 * curl), 150)).astype(np.float32)
-    broad = rng.normal(0.0, 1.0, (3 + int(24 * curl), 42)).astype(np.float32)
+    fine = rng.normal(0.0, 1.0, (6 + int(60 * curl), 210)).astype(np.float32)
+    broad = rng.normal(0.0, 1.0, (3 + int(24 * curl), 60)).astype(np.float32)
     strands = 0.6 * cv2.resize(fine, (TEXTURE, TEXTURE), interpolation=cv2.INTER_CUBIC)
     strands += 0.8 * cv2.resize(broad, (TEXTURE, TEXTURE), interpolation=cv2.INTER_CUBIC)
     above = _enlarge((skin[..., 1] - edge[None]).astype(np.float32))
     height = _enlarge(np.ascontiguousarray(skin[..., 1]))
-    ragged = 0.30 if identity.hair_style not in ("fringe", *_HANGS) else 0.45
+    ragged = 0.32 if identity.hair_style == "fringe" else 0.22
     solid = np.clip((above + ragged * strands) * 3.0 + 0.5, 0.0, 1.0)
     if identity.hair_style in _HANGS:
         solid *= np.clip((height - end - 0.6 + 0.9 * strands) * 2.0, 0.0, 1.0)

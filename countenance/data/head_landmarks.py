@@ -97,16 +97,17 @@ def _mouth(plan: FacePlan) -> list[tuple[float, float]]:
 
 def _invert(painted: Float, targets: NDArray[np.float64]) -> NDArray[np.float64]:
     # Nearest vertex of the front, then Newton steps on the bilinear surface.
-    rows, columns = painted.shape[:2]
+    columns = painted.shape[1]
     quarter = columns // 4
     front = painted[:, quarter : columns - quarter]
     distance = ((front[None] - targets[:, None, None]) ** 2).sum(axis=-1).reshape(len(targets), -1)
     nearest = distance.argmin(axis=1)
     places = np.stack([nearest // front.shape[1], nearest % front.shape[1] + quarter], axis=1).astype(np.float64)
+    row_step, column_step = np.array([0.25, 0.0]), np.array([0.0, 0.25])
     for _ in range(4):
         here = sample_grid(painted, places)
-        down = sample_grid(painted, places + [0.25, 0.0]) - sample_grid(painted, places - [0.25, 0.0])
-        across = sample_grid(painted, places + [0.0, 0.25]) - sample_grid(painted, places - [0.0, 0.25])
+        down = sample_grid(painted, places + row_step) - sample_grid(painted, places - row_step)
+        across = sample_grid(painted, places + column_step) - sample_grid(painted, places - column_step)
         jacobian = np.stack([down, across], axis=-1).astype(np.float64) * 2.0
         step = np.linalg.solve(jacobian, (targets - here)[..., None])[..., 0]
         places = places + np.clip(step, -1.0, 1.0)

@@ -110,8 +110,8 @@ def plan_face(identity: Identity) -> FacePlan:
     chin = min(chin, mouth - 3.2 * lower)
     return FacePlan(
         eye_x=(3.12 + 0.20 * t["eye_spacing"]) * (1 - 0.06 * child),
-        eye_half_width=(1.47 + 0.10 * t["eye_width"]) * (1 + 0.02 * child),
-        eye_up=max(0.36, 0.62 + 0.075 * t["eye_opening"] + 0.07 * child - 0.10 * old),
+        eye_half_width=(1.55 + 0.10 * t["eye_width"]) * (1 + 0.02 * child),
+        eye_up=max(0.36, 0.66 + 0.08 * t["eye_opening"] + 0.07 * child - 0.10 * old),
         eye_low=max(0.24, 0.40 + 0.045 * t["eye_opening"] + 0.05 * child - 0.02 * old),
         eye_slant=0.045 + 0.055 * t["eye_slant"] - 0.04 * old,
         lid_fold=max(0.08, 0.30 + 0.09 * t["lid_fold"]),
@@ -133,11 +133,11 @@ def plan_face(identity: Identity) -> FacePlan:
         mouth_y=mouth,
         mouth_half_width=(2.52 + 0.22 * t["mouth_width"]) * (1 - 0.14 * child),
         mouth_gap=0.24,
-        upper_lip=max(0.22, 0.68 + 0.17 * t["upper_lip"] - 0.20 * old),
-        lower_lip=max(0.34, 0.92 + 0.18 * t["lower_lip"] - 0.22 * old),
+        upper_lip=max(0.26, 0.80 + 0.17 * t["upper_lip"] - 0.20 * old),
+        lower_lip=max(0.38, 0.98 + 0.18 * t["lower_lip"] - 0.22 * old),
         corner_lift=0.10 * t["corner_tilt"] - 0.22 * old,
         chin_y=chin,
         sulcus_y=mouth - 0.48 * (mouth - chin) + 0.15,
-        hairline_y=6.5 + 0.55 * t["forehead_height"] + 0.5 * child,
-        crown_y=11.9 + 0.3 * t["forehead_height"],
+        hairline_y=6.2 + 0.55 * t["forehead_height"] + 0.5 * child,
+        crown_y=11.3 + 0.3 * t["forehead_height"],
     )

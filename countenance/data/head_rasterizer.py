@@ -1,15 +1,20 @@
-"""Triangles to pixels, in vectorised NumPy: a perspective camera and a z-buffer."""
+"""Triangles to pixels: a pinhole camera, the head's rotation and OpenCV's z-buffered rasterizer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from countenance.data.head_identity import Float
 
 Indices = NDArray[np.int32]
+NOTHING = np.float32(-1e9)  # depth where no surface is seen
+
+_NEAR, _FAR = 1.0, 4000.0
+_EYE = np.eye(4, dtype=np.float32)[:3]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +38,18 @@ class Camera:
         """
         factor = np.float32(self.scale * self.distance) / (np.float32(self.distance) - points[:, 2])
         out = np.empty((len(points), 3), np.float32)
-        out[:, 0] = self.centre[0] + factor * points[:, 0]
-        out[:, 1] = self.centre[1] - factor * points[:, 1]
+        out[:, 0] = np.float32(self.centre[0]) + factor * points[:, 0]
+        out[:, 1] = np.float32(self.centre[1]) - factor * points[:, 1]
         out[:, 2] = points[:, 2]
         return out
+
+    def positions(self, depth: Float) -> tuple[Float, Float]:
+        """Where the surface lies that a canvas of depths (H, W) shows: X and Y in cm, each (H, W)."""
+        height, width = depth.shape
+        factor = (np.float32(self.distance) - depth) * np.float32(1.0 / (self.scale * self.distance))
+        across = np.arange(width, dtype=np.float32) + np.float32(0.5 - self.centre[0])
+        down = np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5 - self.centre[1])
+        return factor * across, -factor * down
 
 
 def head_rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> NDArray[np.float64]:
@@ -52,117 +65,86 @@ def head_rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> NDArray[
     return np.asarray(tilt @ turn @ nod)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fragments:
-    """What the camera sees of a set of triangles: one entry a covered pixel.
-
-    Attributes:
-        pixel: flat pixel index, shape (N,), each at most once.
-        triangle: index of the triangle seen there, shape (N,).
-        weights: barycentric weights of its corners, shape (N, 3).
-        depth: z in cm, shape (N,).
-    """
-
-    pixel: NDArray[np.intp]
-    triangle: NDArray[np.intp]
-    weights: Float
-    depth: Float
-
-
-def grid_triangles(rows: int, columns: int, start: int = 0) -> Indices:
+def grid_triangles(rows: int, columns: int, *, stride: int | None = None, start: int = 0) -> Indices:
     """Corner indices of the two triangles of every cell of a vertex grid, shape (2 (rows-1)(columns-1), 3).
 
-    Seen from outside with rows running down and columns to the viewer's right they are front-facing.
-    """
-    corner = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns) + np.int32(start)
-    a, b, c, d = corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]
-    pairs = np.stack([np.stack([a, b, c], -1), np.stack([b, d, c], -1)], axis=2)
-    return np.ascontiguousarray(pairs.reshape(-1, 3))
-
-
-def rasterize(screen: Float, triangles: Indices, two_sided: NDArray[np.bool_], size: tuple[int, int]) -> Fragments:
-    """Find the nearest triangle under every pixel centre.
+    Seen from outside, with rows running down and columns to the viewer's right, they face the viewer.
 
     Args:
-        screen: projected vertices (V, 3): pixel x, y and depth z, larger is nearer.
-        triangles: corner indices, shape (T, 3).
-        two_sided: triangles seen from behind as well, shape (T,).
+        rows, columns: of the grid.
+        stride: vertices in a row of the sheet that holds the grid; the grid's own columns when left out.
+        start: index of the grid's first vertex in the sheet.
+    """
+    across = columns if stride is None else stride
+    corner = start + np.arange(rows, dtype=np.int32)[:, None] * across + np.arange(columns, dtype=np.int32)
+    a, b, c, d = corner[:-1, :-1], corner[:-1, 1:], corner[1:, :-1], corner[1:, 1:]
+    pairs = np.stack([np.stack([a, b, c], -1), np.stack([b, d, c], -1)], axis=2)
+    return np.ascontiguousarray(pairs.reshape(-1, 3), np.int32)
+
+
+def rasterize(
+    screen: Float, triangles: Indices, values: Float, size: tuple[int, int], distance: float
+) -> tuple[Float, Float]:
+    """Interpolate ``values`` over the nearest triangle under every pixel centre, perspective-correctly.
+
+    Args:
+        screen: projected vertices (V, 3): pixel x, y and depth z in cm, larger is nearer.
+        triangles: corner indices, shape (T, 3); triangles seen from behind are left out.
+        values: three numbers in 0..1 a vertex, shape (V, 3).
         size: (width, height) of the canvas in pixels.
+        distance: of the camera from the origin, cm.
+
+    Returns:
+        Values (H, W, 3) and depth z (H, W), ``NOTHING`` where no triangle is seen.
     """
     width, height = size
-    kept, corners, area = _visible(screen, triangles, two_sided, size)
-    x, y = corners[..., 0], corners[..., 1]
-    left = np.maximum(np.ceil(x.min(axis=1) - 0.5), 0).astype(np.int32)
-    right = np.minimum(np.floor(x.max(axis=1) - 0.5), width - 1).astype(np.int32)
-    top = np.maximum(np.ceil(y.min(axis=1) - 0.5), 0).astype(np.int32)
-    bottom = np.minimum(np.floor(y.max(axis=1) - 0.5), height - 1).astype(np.int32)
-    spans = np.maximum(right - left, bottom - top) + 1
-    spans[(right < left) | (bottom < top)] = 0
-    found: list[tuple[NDArray[np.intp], NDArray[np.intp], Float, Float]] = []
-    low = 0
-    for high in (1, 2, 3, 4, 5, 6, 8, 11, 16, 24, 48, 96, max(width, height)):
-        chosen = np.flatnonzero((spans > low) & (spans <= high))
-        low = high
-        if len(chosen):
-            box = (left[chosen], top[chosen], right[chosen], bottom[chosen])
-            found.append(_cover(corners[chosen], area[chosen], box, high, width, chosen))
-    if not found:
-        empty = np.zeros(0, np.intp)
-        return Fragments(
-            pixel=empty, triangle=empty, weights=np.zeros((0, 3), np.float32), depth=np.zeros(0, np.float32)
-        )
-    pixel = np.concatenate([part[0] for part in found])
-    which = np.concatenate([part[1] for part in found])
-    weights = np.concatenate([part[2] for part in found])
-    depth = np.concatenate([part[3] for part in found])
-    nearest = np.full(width * height, -np.inf, np.float32)
-    np.maximum.at(nearest, pixel, depth)
-    # Two triangles may meet at one depth: the later one is taken, always.
-    owner = np.full(width * height, -1, np.intp)
-    front = np.flatnonzero(depth == nearest[pixel])
-    owner[pixel[front]] = front
-    winners = owner[owner >= 0]
-    return Fragments(
-        pixel=pixel[winners], triangle=kept[which[winners]], weights=weights[winners], depth=depth[winners]
+    # The enumeration names the faces that are left out as they appear with y pointing down.
+    settings = cv2.TriangleRasterizeSettings()
+    settings.setCullingMode(cv2.RASTERIZE_CULLING_CCW)
+    settings.setShadingType(cv2.RASTERIZE_SHADING_SHADED)
+    shown, depth = cv2.triangleRasterize(
+        _camera_space(screen, size, distance)[None],
+        triangles[None],
+        values[None],
+        np.zeros((height, width, 3), np.float32),
+        np.full((height, width), _FAR, np.float32),
+        _EYE,
+        np.pi / 2,
+        _NEAR,
+        _FAR,
+        settings,
     )
+    return np.asarray(shown), _height_above_origin(np.asarray(depth), distance)
 
 
-def _visible(
-    screen: Float, triangles: Indices, two_sided: NDArray[np.bool_], size: tuple[int, int]
-) -> tuple[NDArray[np.intp], Float, Float]:
-    corners = screen[triangles]
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    kept = np.flatnonzero((area > 1e-6) | (two_sided & (area < -1e-6)))
-    return kept, corners[kept], area[kept]
+def rasterize_depth(screen: Float, triangles: Indices, size: tuple[int, int], distance: float) -> Float:
+    """Depth alone, see ``rasterize``; triangles seen from behind count as well."""
+    width, height = size
+    settings = cv2.TriangleRasterizeSettings()
+    settings.setCullingMode(cv2.RASTERIZE_CULLING_NONE)
+    depth = cv2.triangleRasterizeDepth(
+        _camera_space(screen, size, distance)[None],
+        triangles[None],
+        np.full((height, width), _FAR, np.float32),
+        _EYE,
+        np.pi / 2,
+        _NEAR,
+        _FAR,
+        settings,
+    )
+    return _height_above_origin(np.asarray(depth), distance)
 
 
-def _cover(
-    corners: Float,
-    area: Float,
-    box: tuple[Indices, Indices, Indices, Indices],
-    span: int,
-    width: int,
-    chosen: NDArray[np.intp],
-) -> tuple[NDArray[np.intp], NDArray[np.intp], Float, Float]:
-    # Edge functions of every triangle at every pixel centre of a span x span window.
-    left, top, right, bottom = box
-    steps = np.arange(span, dtype=np.float32)
-    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
-    inverse = np.float32(1.0) / area
-    x0, y0 = left.astype(np.float32) + np.float32(0.5), top.astype(np.float32) + np.float32(0.5)
-    wb0 = ((x0 - a[:, 0]) * (c[:, 1] - a[:, 1]) - (y0 - a[:, 1]) * (c[:, 0] - a[:, 0])) * inverse
-    wc0 = ((b[:, 0] - a[:, 0]) * (y0 - a[:, 1]) - (b[:, 1] - a[:, 1]) * (x0 - a[:, 0])) * inverse
-    wbx, wby = (c[:, 1] - a[:, 1]) * inverse, (a[:, 0] - c[:, 0]) * inverse
-    wcx, wcy = (a[:, 1] - b[:, 1]) * inverse, (b[:, 0] - a[:, 0]) * inverse
-    wb = wb0[:, None, None] + wby[:, None, None] * steps[:, None] + wbx[:, None, None] * steps
-    wc = wc0[:, None, None] + wcy[:, None, None] * steps[:, None] + wcx[:, None, None] * steps
-    inside = (wb >= 0) & (wc >= 0) & (wb + wc <= 1)
-    which, row, column = np.nonzero(inside)
-    x, y = left[which] + column, top[which] + row
-    fits = (x <= right[which]) & (y <= bottom[which])
-    which, row, column, x, y = which[fits], row[fits], column[fits], x[fits], y[fits]
-    share_b, share_c = wb[which, row, column], wc[which, row, column]
-    weights = np.stack([1 - share_b - share_c, share_b, share_c], axis=1)
-    depth = np.einsum("ij,ij->i", weights, corners[which, :, 2])
-    return y.astype(np.intp) * width + x, chosen[which], weights, depth
+def _camera_space(screen: Float, size: tuple[int, int], distance: float) -> Float:
+    # OpenCV projects by itself; with a field of view of 90 degrees these points land where ``screen`` says.
+    width, height = size
+    away = np.float32(distance) - screen[:, 2]
+    points = np.empty((len(screen), 3), np.float32)
+    points[:, 0] = (screen[:, 0] - np.float32(width / 2)) * np.float32(2 / height) * away
+    points[:, 1] = (np.float32(height / 2) - screen[:, 1]) * np.float32(2 / height) * away
+    points[:, 2] = -away
+    return points
+
+
+def _height_above_origin(depth: Float, distance: float) -> Float:
+    return np.where(depth < np.float32(_FAR * 0.99), np.float32(distance) - depth, NOTHING)

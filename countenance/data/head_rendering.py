@@ -1,4 +1,4 @@
-"""A person under given conditions, rendered: deferred shading over the visible surface, in linear light."""
+"""A person under given conditions, drawn into a canvas of surfaces; ``head_lighting`` lights it afterwards."""
 
 from __future__ import annotations
 
@@ -8,173 +8,129 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.data.head_appearance import SKIN_TEXTURE
 from countenance.data.head_body import BRIM_COLUMNS, BRIM_ROWS, build_brim
-from countenance.data.head_geometry import COLUMNS, MENTON_ROW, ROWS, column_angles
+from countenance.data.head_geometry import COLUMNS, ROWS, column_angles, grid_normals
 from countenance.data.head_hair import SHELL_COLUMNS, SHELL_ROWS, TEXTURE, solid_above
 from countenance.data.head_identity import Float
 from countenance.data.head_landmarks import sample_grid
-from countenance.data.head_person import HEAD_COORDINATES, HEAD_TRIANGLES, SHELL_TRIANGLES, Person
-from countenance.data.head_appearance import texture_coordinates
-from countenance.data.head_rasterizer import (
-    Camera,
-    Fragments,
-    Indices,
-    grid_triangles,
-    head_rotation,
-    rasterize,
-)
+from countenance.data.head_person import CLOTH, HAIR, SHEET_COLUMNS, SHEET_ROWS, Person
+from countenance.data.head_posing import PosedHead
+from countenance.data.head_rasterizer import NOTHING, Indices, grid_triangles, rasterize
 from countenance.data.photo_conditions import Conditions
 
-# What a pixel shows; skin scatters light, hair and cloth do not.
-SKIN, HAIR, CLOTH = 1, 2, 3
-_KINDS = {"skin": SKIN, "hair": HAIR, "cloth": CLOTH}
-_NECK_PIVOT = np.array([0.0, -8.0, -3.0], np.float32)
-_SHELL_COORDINATES = texture_coordinates(SHELL_ROWS, SHELL_COLUMNS, TEXTURE)
+_SHELL_TRIANGLES = grid_triangles(SHELL_ROWS, SHELL_COLUMNS)
+_SHELL_INSIDE = np.ascontiguousarray(_SHELL_TRIANGLES[:, ::-1])
 _BRIM_TRIANGLES = grid_triangles(BRIM_ROWS, BRIM_COLUMNS)
+_BRIM_BOTH = np.ascontiguousarray(np.concatenate([_BRIM_TRIANGLES, _BRIM_TRIANGLES[:, ::-1]]))
+
+
+def _unit_square(rows: int, columns: int) -> Float:
+    x, y = np.meshgrid(np.linspace(0.0, 1.0, columns), np.linspace(0.0, 1.0, rows))
+    return np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 3).astype(np.float32)
+
+
+_SHELL_VALUES = _unit_square(SHELL_ROWS, SHELL_COLUMNS)
+_BRIM_VALUES = _unit_square(BRIM_ROWS, BRIM_COLUMNS)
 
 
 @dataclass(kw_only=True)
 class Canvas:
-    """The nearest surface under every pixel of a canvas, flat arrays of width * height entries.
+    """The nearest surface under every pixel, arrays of shape (height, width, ...).
 
     Attributes:
-        size: (width, height).
-        depth: z in cm, -inf where nothing is.
-        colour: linear RGB reflectance, shape (P, 3).
-        normal: unit normals, shape (P, 3).
+        depth: z in cm, ``NOTHING`` where nothing is.
+        colour: linear RGB reflectance.
+        normal: normals, of about unit length.
         gloss: strength of highlights, 0..1.
         kind: 0 nothing, else SKIN, HAIR or CLOTH.
-        shade: share of the key light that arrives, 0..1.
+        cover: how much of the background is hidden, 0..1.
+        casters: surfaces that throw shadows besides the person's sheet: vertices (V, 3) and triangles (T, 3).
     """
 
-    size: tuple[int, int]
     depth: Float
     colour: Float
     normal: Float
     gloss: Float
     kind: NDArray[np.uint8]
-    shade: Float
+    cover: Float
+    casters: list[tuple[Float, Indices]]
 
-
-@dataclass(frozen=True, kw_only=True)
-class PosedHead:
-    """A head in front of the camera: what the passes and the labels share.
-
-    Attributes:
-        camera: the camera.
-        rotation: of the head, shape (3, 3).
-        vertices: head grid under expression and pose, shape (ROWS, COLUMNS, 3), cm.
-        normals: unit normals of the same grid.
-    """
-
-    camera: Camera
-    rotation: Float
-    vertices: Float
-    normals: Float
-
-    def turned(self, points: Float) -> Float:
-        """Points that follow the head (N, 3) or (R, C, 3), turned about the neck."""
-        return np.asarray((points - _NECK_PIVOT) @ self.rotation.T + _NECK_PIVOT, np.float32)
-
-
-def pose_head(person: Person, conditions: Conditions, camera: Camera) -> PosedHead:
-    """Put the head into its expression and pose."""
-    rotation = head_rotation(conditions.yaw_deg, conditions.pitch_deg, conditions.roll_deg).astype(np.float32)
-    resting = person.head.posed(
-        smile=conditions.smile,
-        open_mouth=conditions.open_mouth,
-        squint=conditions.squint,
-        brows_up=conditions.brows_up,
-    )
-    turned = (resting - _NECK_PIVOT) @ rotation.T + _NECK_PIVOT
-    still = person.head.stillness[:, None, None]
-    vertices = np.asarray(turned + still * (resting - turned), np.float32)
-    return PosedHead(camera=camera, rotation=rotation, vertices=vertices, normals=grid_normals(vertices))
-
-
-def grid_normals(vertices: Float) -> Float:
-    """Unit normals of a vertex grid (R, C, 3) with rows running down and columns to the viewer's right."""
-    down = np.empty_like(vertices)
-    down[1:-1] = vertices[2:] - vertices[:-2]
-    down[0], down[-1] = vertices[1] - vertices[0], vertices[-1] - vertices[-2]
-    across = np.empty_like(vertices)
-    across[:, 1:-1] = vertices[:, 2:] - vertices[:, :-2]
-    across[:, 0], across[:, -1] = vertices[:, 1] - vertices[:, 0], vertices[:, -1] - vertices[:, -2]
-    normal = np.empty_like(vertices)
-    for k in range(3):
-        i, j = (k + 1) % 3, (k + 2) % 3
-        normal[..., k] = down[..., i] * across[..., j] - down[..., j] * across[..., i]
-    length = np.sqrt(np.einsum("rck,rck->rc", normal, normal)) + np.float32(1e-9)
-    normal /= length[..., None]
-    return normal
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.depth.shape[1], self.depth.shape[0]
 
 
 def draw_person(person: Person, conditions: Conditions, posed: PosedHead, size: tuple[int, int]) -> Canvas:
-    """Draw skin, ears, hair, hat and clothes into a fresh canvas."""
-    pixels = size[0] * size[1]
-    canvas = Canvas(
-        size=size,
-        depth=np.full(pixels, -np.inf, np.float32),
-        colour=np.zeros((pixels, 3), np.float32),
-        normal=np.zeros((pixels, 3), np.float32),
-        gloss=np.zeros(pixels, np.float32),
-        kind=np.zeros(pixels, np.uint8),
-        shade=np.ones(pixels, np.float32),
-    )
-    _draw_skin(canvas, person, conditions, posed)
-    _draw_attachments(canvas, person, conditions, posed)
-    _draw_hair(canvas, person, conditions, posed)
+    """Draw skin, ears, hair, hat and clothes into a fresh canvas of ``size`` (width, height)."""
+    canvas = _draw_sheet(person, conditions, posed, size)
+    hair = person.hair
+    scale = conditions.hair_scale * (0.35 if conditions.hat != "none" else 1.0)
+    vertices = posed.turned(hair.skin_side + np.float32(scale) * hair.lift)
+    if hair.hangs:
+        _draw_shell(canvas, posed, vertices, _SHELL_INSIDE, hair.texture, gloss=0.2, dim=0.45)
+    _draw_shell(canvas, posed, vertices, _SHELL_TRIANGLES, hair.texture, gloss=0.6, dim=1.0)
+    canvas.casters.append((vertices.reshape(-1, 3), hair.solid_triangles))
     if conditions.hat != "none":
         _draw_hat(canvas, person, conditions, posed)
     return canvas
 
 
-def _interpolate(values: Float, triangles: Indices, fragments: Fragments) -> Float:
-    corners = triangles[fragments.triangle]
-    w = fragments.weights
-    result = values[corners[:, 0]] * w[:, :1]
-    result += values[corners[:, 1]] * w[:, 1:2]
-    result += values[corners[:, 2]] * w[:, 2:]
-    return np.asarray(result, np.float32)
-
-
-def _look_up(texture: Float, places: Float) -> Float:
-    # OpenCV's remap wants fewer than 32768 rows, so that the list of pixels is folded into lines of 512.
-    count = len(places)
-    lines = -(-count // 512)
-    maps = np.zeros((lines * 512, 2), np.float32)
-    maps[:count] = places
-    maps = maps.reshape(lines, 512, 2)
-    values = cv2.remap(texture, maps, None, cv2.INTER_LINEAR)  # type: ignore[call-overload]
-    return np.asarray(values, np.float32).reshape(lines * 512, -1)[:count]
-
-
-def _draw_skin(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> None:
-    screen = posed.camera.project(posed.vertices.reshape(-1, 3))
-    one_sided = np.zeros(len(HEAD_TRIANGLES), bool)
-    seen = rasterize(screen, HEAD_TRIANGLES, one_sided, canvas.size)
-    values = np.concatenate(
-        [HEAD_COORDINATES, posed.normals.reshape(-1, 3), person.head.painted.reshape(-1, 2)], axis=1
+def _draw_sheet(person: Person, conditions: Conditions, posed: PosedHead, size: tuple[int, int]) -> Canvas:
+    screen = posed.camera.project(posed.sheet.reshape(-1, 3))
+    shown, depth = rasterize(screen, person.triangles, person.values, size, posed.camera.distance)
+    column = shown[..., 0] * np.float32(SHEET_COLUMNS - 1)
+    row = shown[..., 1] * np.float32(SHEET_ROWS - 1)
+    kind = np.round(shown[..., 2] * 4.0).astype(np.uint8)
+    normal = _look_up(posed.normals, column, row)
+    skin = _look_up(
+        person.skin.colour,
+        column * np.float32((SKIN_TEXTURE - 1) / (COLUMNS - 1)),
+        row * np.float32((SKIN_TEXTURE - 1) / (ROWS - 1)),
     )
-    values = _interpolate(values, HEAD_TRIANGLES, seen)
-    colour = _look_up(person.skin.colour, values[:, :2])
-    detail = _look_up(person.skin.detail, values[:, :2])
-    crease = np.clip(conditions.smile, 0.0, 1.0) * detail[:, 1]
-    rgb = colour[:, :3] * (1.0 - crease[:, None] * np.array([0.85, 1.0, 1.0], np.float32))
-    open_eye = np.flatnonzero(colour[:, 3] > 0.05)
-    rgb[open_eye] = _with_iris(rgb[open_eye], colour[open_eye, 3], values[open_eye, 5:], person, conditions)
-    canvas.depth[seen.pixel] = seen.depth
-    canvas.colour[seen.pixel] = rgb
-    canvas.normal[seen.pixel] = values[:, 2:5]
-    canvas.gloss[seen.pixel] = detail[:, 0]
-    canvas.kind[seen.pixel] = SKIN
+    detail = _look_up(
+        person.skin.detail,
+        column * np.float32((SKIN_TEXTURE - 1) / (COLUMNS - 1)),
+        row * np.float32((SKIN_TEXTURE - 1) / (ROWS - 1)),
+    )
+    crease = np.float32(np.clip(conditions.smile, 0.0, 1.0)) * detail[..., 1]
+    colour = skin[..., :3] * (1.0 - crease)[..., None]
+    gloss = np.ascontiguousarray(detail[..., 0])
+    eyes = np.nonzero(skin[..., 3] > 0.05)
+    places = _look_up(person.head.painted, column[eyes][None], row[eyes][None])[0]
+    colour[eyes] = _with_iris(colour[eyes], skin[..., 3][eyes], places, person, conditions)
+    parts = np.nonzero((column > COLUMNS - 1) & (kind > 0))
+    colour[parts] = _look_up(_dyed(person, conditions), column[parts][None], row[parts][None])[0]
+    gloss[parts] = np.array([0.0, 0.4, 0.5, 0.0], np.float32)[kind[parts]]
+    # An ear seen from behind shows its other side.
+    normal[parts] *= np.where(normal[parts][:, 2:] < 0, np.float32(-1), np.float32(1))
+    return Canvas(
+        depth=depth,
+        colour=colour,
+        normal=normal,
+        gloss=gloss,
+        kind=kind,
+        cover=(depth > NOTHING).astype(np.float32),
+        casters=[],
+    )
+
+
+def _look_up(texture: Float, x: Float, y: Float) -> Float:
+    # OpenCV's remap takes fewer than 32768 columns: a long list of points is folded into lines.
+    count = x.shape[1]
+    if count < 32767:
+        return np.asarray(cv2.remap(texture, x, y, cv2.INTER_LINEAR), np.float32)
+    lines = -(-count // 512)
+    folded = [np.resize(values[0], (lines, 512)) for values in (x, y)]
+    found = np.asarray(cv2.remap(texture, folded[0], folded[1], cv2.INTER_LINEAR), np.float32)
+    return found.reshape(1, lines * 512, -1)[:, :count]
 
 
 def _with_iris(rgb: Float, opening: Float, places: Float, person: Person, conditions: Conditions) -> Float:
     plan, identity = person.plan, person.identity
     side = np.sign(places[:, 0])
-    along = np.abs(places[:, 0]) - np.float32(plan.eye_x)
-    dx = along * side - np.float32(conditions.gaze[0])
+    dx = (np.abs(places[:, 0]) - np.float32(plan.eye_x)) * side - np.float32(conditions.gaze[0])
     dy = places[:, 1] - np.float32(0.06 + conditions.gaze[1])
     radius = np.hypot(dx, dy) / np.float32(plan.iris_radius)
     iris = identity.iris * (1.15 - 0.45 * np.clip(radius, 0, 1) ** 3)[:, None]
@@ -191,145 +147,99 @@ def _with_iris(rgb: Float, opening: Float, places: Float, person: Person, condit
     return np.asarray(result + glint[:, None] * (1.6 - result), np.float32)
 
 
-def _draw_attachments(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> None:
-    for part in person.attachments:
-        vertices = posed.turned(part.vertices) if part.follows_head else part.vertices
-        normals = grid_normals(vertices).reshape(-1, 3)
-        screen = posed.camera.project(vertices.reshape(-1, 3))
-        two_sided = np.full(len(part.triangles), part.kind == "skin")
-        seen = _nearer(canvas, rasterize(screen, part.triangles, two_sided, canvas.size))
-        values = np.concatenate([part.colour.reshape(-1, 3), normals], axis=1)
-        if part.kind == "cloth":
-            values[:, :3] = _dyed(part.vertices, conditions)
-        values = _interpolate(values, part.triangles, seen)
-        gloss = {"skin": 0.4, "hair": 0.5, "cloth": 0.0}[part.kind]
-        _put(canvas, seen, values[:, :3], values[:, 3:6], gloss, _KINDS[part.kind])
-
-
-def _dyed(vertices: Float, conditions: Conditions) -> Float:
-    flat = vertices.reshape(-1, 3)
-    colour = np.repeat(conditions.cloth[None], len(flat), axis=0)
+def _dyed(person: Person, conditions: Conditions) -> Float:
+    sheet = person.colour.copy()
+    body = person.parts[0]
+    x, y = body.vertices[..., 0], body.vertices[..., 1]
+    colour = np.broadcast_to(conditions.cloth, body.vertices.shape)
     other = conditions.cloth[::-1] * 0.5 + 0.25
     if conditions.cloth_pattern == 1:
-        colour = np.where((np.sin(flat[:, 1] * 2.2) > 0)[:, None], colour, other)
+        colour = np.where((np.arange(len(x))[:, None, None] % 4) < 2, colour, other)
     if conditions.cloth_pattern == 2:
-        colour = np.where((np.abs(flat[:, 0]) < 3.0 + 0.5 * (flat[:, 1] + 30))[:, None], other, colour)
-    return np.asarray(colour, np.float32)
-
-
-def _nearer(canvas: Canvas, seen: Fragments) -> Fragments:
-    return _only(seen, seen.depth > canvas.depth[seen.pixel])
-
-
-def _only(seen: Fragments, kept: NDArray[np.bool_]) -> Fragments:
-    return Fragments(
-        pixel=seen.pixel[kept], triangle=seen.triangle[kept], weights=seen.weights[kept], depth=seen.depth[kept]
-    )
-
-
-def _put(canvas: Canvas, seen: Fragments, colour: Float, normal: Float, gloss: float, kind: int) -> None:
-    # A surface seen from behind shows its other side's normal.
-    normal = np.where(normal[:, 2:] < 0, -normal, normal) if kind != CLOTH else normal
-    canvas.depth[seen.pixel] = seen.depth
-    canvas.colour[seen.pixel] = colour
-    canvas.normal[seen.pixel] = normal
-    canvas.gloss[seen.pixel] = gloss
-    canvas.kind[seen.pixel] = kind
-
-
-def _draw_hair(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> None:
-    hair = person.hair
-    scale = conditions.hair_scale * (0.35 if conditions.hat != "none" else 1.0)
-    vertices = posed.turned(hair.skin_side + np.float32(scale) * hair.lift)
-    if hair.hangs:
-        inner = np.ascontiguousarray(SHELL_TRIANGLES[:, ::-1])
-        _draw_shell(canvas, posed, vertices, inner, hair.texture, dim=0.45)
-    _draw_shell(canvas, posed, vertices, SHELL_TRIANGLES, hair.texture, dim=1.0)
+        colour = np.where((np.abs(x) < 3.0 + 0.5 * (y + 30))[..., None], other, colour)
+    sheet[body.window] = colour
+    return sheet
 
 
 def _draw_shell(
-    canvas: Canvas, posed: PosedHead, vertices: Float, triangles: Indices, texture: Float, *, dim: float
+    canvas: Canvas, posed: PosedHead, vertices: Float, triangles: Indices, texture: Float, *, gloss: float, dim: float
 ) -> None:
     screen = posed.camera.project(vertices.reshape(-1, 3))
-    seen = _nearer(canvas, rasterize(screen, triangles, np.zeros(len(triangles), bool), canvas.size))
-    values = np.concatenate([_SHELL_COORDINATES, grid_normals(vertices).reshape(-1, 3)], axis=1)
-    values = _interpolate(values, triangles, seen)
-    colour = _look_up(texture, values[:, :2])
-    solid = colour[:, 3] > 0.5
-    _put(canvas, _only(seen, solid), colour[solid, :3] * np.float32(dim), values[solid, 2:5], 0.6 * dim, HAIR)
+    shown, depth = rasterize(screen, triangles, _SHELL_VALUES, canvas.size, posed.camera.distance)
+    seen = np.nonzero(depth > canvas.depth)
+    x, y = shown[..., 0][seen][None], shown[..., 1][seen][None]
+    colour = _look_up(texture, x * np.float32(TEXTURE - 1), y * np.float32(TEXTURE - 1))[0]
+    normal = _look_up(grid_normals(vertices), x * np.float32(SHELL_COLUMNS - 1), y * np.float32(SHELL_ROWS - 1))[0]
+    normal *= np.where(normal[:, 2:] < 0, np.float32(-1), np.float32(1))
+    _blend(canvas, seen, depth[seen], colour[:, :3] * np.float32(dim), colour[:, 3], normal, gloss, HAIR)
+
+
+def _blend(
+    canvas: Canvas,
+    seen: tuple[NDArray[np.intp], ...],
+    depth: Float,
+    colour: Float,
+    solid: Float,
+    normal: Float,
+    gloss: float,
+    kind: int,
+) -> None:
+    # Strands at the edge cover what lies behind only in part; against the background they thin the cover.
+    share = np.where(canvas.cover[seen] > 0, solid, np.float32(1))[:, None]
+    canvas.colour[seen] += share * (colour - canvas.colour[seen])
+    canvas.normal[seen] += share * (normal - canvas.normal[seen])
+    canvas.gloss[seen] += share[:, 0] * (np.float32(gloss) - canvas.gloss[seen])
+    canvas.cover[seen] = np.maximum(canvas.cover[seen], solid)
+    mostly = tuple(axis[solid > 0.5] for axis in seen)
+    canvas.depth[mostly] = depth[solid > 0.5]
+    canvas.kind[mostly] = kind
 
 
 def _draw_hat(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> None:
     hair = person.hair
-    theta = column_angles(SHELL_COLUMNS)
     cap = conditions.hat == "cap"
     front = min(person.plan.hairline_y - 0.9, 5.4)
     heights = (front, 3.2, 1.0) if cap else (front - 0.6, 1.6, -1.5)
-    outward = grid_normals(hair.skin_side)
-    thick = 0.75 if cap else 1.05
-    vertices = hair.skin_side + outward * np.float32(thick)
-    texture = np.empty((TEXTURE, TEXTURE, 4), np.float32)
+    vertices = hair.skin_side + hair.outward * np.float32(0.75 if cap else 1.05)
     across = np.arange(TEXTURE, dtype=np.float32)[None]
-    rib = 1.0 + 0.16 * np.sin(across * 1.9) if not cap else 1.0 - 0.3 * (np.abs(np.sin(across * 0.075)) < 0.06)
+    rib = 1.0 - 0.3 * (np.abs(np.sin(across * 0.075)) < 0.06) if cap else 1.0 + 0.16 * np.sin(across * 1.9)
+    texture = np.empty((TEXTURE, TEXTURE, 4), np.float32)
     texture[..., :3] = conditions.hat_colour * np.broadcast_to(rib, (TEXTURE, TEXTURE))[..., None]
-    texture[..., 3] = solid_above(hair.skin_side, theta, heights)
-    _draw_shell(canvas, posed, posed.turned(np.asarray(vertices, np.float32)), SHELL_TRIANGLES, texture, dim=1.0)
+    texture[..., 3] = solid_above(hair.skin_side, column_angles(SHELL_COLUMNS), heights)
+    shell = posed.turned(np.asarray(vertices, np.float32))
+    _draw_shell(canvas, posed, shell, _SHELL_TRIANGLES, texture, gloss=0.05, dim=1.0)
     if cap:
-        brim = posed.turned(build_brim(person.head, front, 6.0))
-        screen = posed.camera.project(brim.reshape(-1, 3))
-        two_sided = np.ones(len(_BRIM_TRIANGLES), bool)
-        seen = _nearer(canvas, rasterize(screen, _BRIM_TRIANGLES, two_sided, canvas.size))
-        normal = _interpolate(grid_normals(brim).reshape(-1, 3), _BRIM_TRIANGLES, seen)
-        colour = np.repeat(conditions.hat_colour[None] * np.float32(0.8), len(seen.pixel), axis=0)
-        _put(canvas, seen, colour, normal, 0.1, CLOTH)
+        _draw_brim(canvas, person, conditions, posed, front)
 
 
-def shade_canvas(canvas: Canvas, conditions: Conditions) -> Float:
-    """Light the canvas; returns linear RGB times coverage and coverage, shape (height, width, 4)."""
-    seen = np.flatnonzero(canvas.kind)
-    normal, colour = canvas.normal[seen], canvas.colour[seen]
-    kind, gloss, shade = canvas.kind[seen], canvas.gloss[seen], canvas.shade[seen]
-    facing = normal @ conditions.light
-    # Red light travels furthest under the skin and so reaches past the edge of the shadow.
-    wrap = np.where((kind == SKIN)[:, None], np.array([0.26, 0.13, 0.10], np.float32), np.float32(0.10))
-    diffuse = np.clip((facing[:, None] + wrap) / (1.0 + wrap), 0.0, 1.0) * shade[:, None]
-    upward = (0.5 + 0.5 * normal[:, 1])[:, None]
-    ambient = conditions.ground + upward * (conditions.sky - conditions.ground)
-    half = conditions.light + np.array([0.0, 0.0, 1.0], np.float32)
-    half = half / np.linalg.norm(half)
-    shine = np.clip(normal @ half, 0.0, 1.0)
-    power = np.where(kind == HAIR, shine**8 * 0.10, shine**22 * 0.22)
-    lit = colour * (conditions.key * diffuse + ambient)
-    lit += (power * gloss * shade)[:, None] * conditions.key
-    result = np.zeros((len(canvas.kind), 4), np.float32)
-    result[seen, :3] = lit * np.float32(conditions.exposure)
-    result[seen, 3] = 1.0
-    return result.reshape(canvas.size[1], canvas.size[0], 4)
-
-
-def face_box(posed: PosedHead, head_theta: Float, hairline_row: float) -> Float:
-    """The tight box (left, top, right, bottom) in canvas pixels: forehead to chin, ear to ear."""
-    columns = np.abs(head_theta) <= np.radians(92.0)
-    rows = slice(round(hairline_row), MENTON_ROW + 1)
-    points = posed.vertices[rows][:, columns].reshape(-1, 3)
-    screen = posed.camera.project(np.ascontiguousarray(points))
-    return np.concatenate([screen[:, :2].min(axis=0), screen[:, :2].max(axis=0)])
+def _draw_brim(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead, height: float) -> None:
+    brim = posed.turned(build_brim(person.head, height, 6.0))
+    screen = posed.camera.project(brim.reshape(-1, 3))
+    shown, depth = rasterize(screen, _BRIM_BOTH, _BRIM_VALUES, canvas.size, posed.camera.distance)
+    seen = np.nonzero(depth > canvas.depth)
+    x, y = shown[..., 0][seen][None], shown[..., 1][seen][None]
+    normal = _look_up(grid_normals(brim), x * np.float32(BRIM_COLUMNS - 1), y * np.float32(BRIM_ROWS - 1))[0]
+    normal *= np.where(normal[:, 2:] < 0, np.float32(-1), np.float32(1))
+    colour = np.repeat(conditions.hat_colour[None] * np.float32(0.8), len(normal), axis=0)
+    solid = np.ones(len(normal), np.float32)
+    _blend(canvas, seen, depth[seen], colour, solid, normal, 0.05, CLOTH)
+    canvas.casters.append((brim.reshape(-1, 3), _BRIM_TRIANGLES))
 
 
 def landmarks_seen(person: Person, posed: PosedHead, canvas: Canvas) -> tuple[Float, NDArray[np.bool_]]:
     """Pixel positions (68, 2) of the landmarks on the canvas, and which of them are in sight (68,)."""
     points = sample_grid(posed.vertices, person.landmarks)
-    normals = sample_grid(posed.normals, person.landmarks)
     screen = posed.camera.project(points)
     width, height = canvas.size
     x, y = np.floor(screen[:, 0]).astype(int), np.floor(screen[:, 1]).astype(int)
     within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    depth = canvas.depth.reshape(height, width)
     # The nearest surface of the eight neighbours counts as well: an edge may cut through the pixel.
-    least = cv2.erode(depth, np.ones((3, 3), np.uint8))
+    least = cv2.erode(canvas.depth, np.ones((3, 3), np.uint8))
     cover = np.full(len(points), np.inf, np.float32)
     cover[within] = least[y[within], x[within]]
+    # On the jaw, which lies at the face's outline, the surface must also not be turned away.
     towards = np.array([0.0, 0.0, posed.camera.distance], np.float32) - points
     towards /= np.linalg.norm(towards, axis=1, keepdims=True)
-    facing = np.einsum("nk,nk->n", normals, towards)
-    return screen[:, :2], within & (screen[:, 2] >= cover - 0.5) & (facing > -0.25)
+    facing = np.einsum("nk,nk->n", sample_grid(posed.normals[:ROWS, :COLUMNS], person.landmarks), towards)
+    turned_away = (np.arange(68) < 17) & (facing < -0.3)
+    return screen[:, :2], within & (screen[:, 2] >= cover - 0.6) & ~turned_away

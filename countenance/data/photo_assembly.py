@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -11,23 +12,19 @@ from numpy.typing import NDArray
 
 from countenance.data.head_glasses import draw_glasses
 from countenance.data.head_identity import Float
+from countenance.data.head_lighting import light_canvas
 from countenance.data.head_person import Person
+from countenance.data.head_posing import face_box, pose_head
 from countenance.data.head_rasterizer import Camera
-from countenance.data.head_rendering import (
-    draw_person,
-    face_box,
-    landmarks_seen,
-    pose_head,
-    shade_canvas,
-)
+from countenance.data.head_rendering import draw_person, landmarks_seen
 from countenance.data.photo_background import paint_background
 from countenance.data.photo_camera import develop
 from countenance.data.photo_conditions import Conditions
 
-_OVERSAMPLING = 2
+_OVERSAMPLING = 1.5  # photos and parts of scenes are an even number of pixels wide and high
 _PIXELS_PER_CM = 5.3  # of a usual face in a photo 160 pixels wide
 _FACE_MIDDLE = np.array([[0.0, -2.6, 3.0]], np.float32)  # cm; what the photographer centres on
-_FOREHEAD_ROW = 16.5
+_FOREHEAD_ROW = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,8 +112,8 @@ def assemble_scene(
         conditions = replace(
             own, light=first.light, key=first.key, sky=first.sky, ground=first.ground, exposure=first.exposure
         )
-        left, right = max(0, int(x - 26 * scale)), min(width, int(x + 26 * scale))
-        top, bottom = max(0, int(y - 20 * scale)), min(height, int(y + 34 * scale))
+        left, right = _even(x - 26 * scale, width), _even(x + 26 * scale, width)
+        top, bottom = _even(y - 20 * scale, height), _even(y + 34 * scale, height)
         drawing = _draw(person, conditions, (right - left, bottom - top), (x - left, y - top), scale)
         patch = canvas[top:bottom, left:right]
         patch *= 1.0 - drawing.light[..., 3:]
@@ -128,6 +125,10 @@ def assemble_scene(
     return SynthesizedPhoto(name=name, image=_develop(canvas, first, rng, 1.0), faces=tuple(faces))
 
 
+def _even(at: float, end: int) -> int:
+    return 2 * round(float(np.clip(at, 0, end)) / 2)
+
+
 def _draw(
     person: Person, conditions: Conditions, size: tuple[int, int], middle: tuple[float, float], scale: float
 ) -> _Drawing:
@@ -137,14 +138,17 @@ def _draw(
     off = camera.project(posed.turned(_FACE_MIDDLE))[0]
     camera = replace(camera, centre=(middle[0] * fine - float(off[0]), middle[1] * fine - float(off[1])))
     posed = replace(posed, camera=camera)
-    canvas = draw_person(person, conditions, posed, (size[0] * fine, size[1] * fine))
+    canvas = draw_person(person, conditions, posed, (round(size[0] * fine), round(size[1] * fine)))
     if conditions.glasses != "none":
         draw_glasses(canvas, person, conditions, posed)
-    light = cv2.resize(shade_canvas(canvas, conditions), size, interpolation=cv2.INTER_AREA)
+    light = cv2.resize(light_canvas(canvas, person, conditions, posed), size, interpolation=cv2.INTER_AREA)
     landmarks, seen = landmarks_seen(person, posed, canvas)
     box = face_box(posed, person.head.theta, _FOREHEAD_ROW)
     return _Drawing(
-        light=np.asarray(light, np.float32), box=box / fine, landmarks=landmarks / np.float32(fine), seen=seen
+        light=np.asarray(light, np.float32),
+        box=box / np.float32(fine),
+        landmarks=landmarks / np.float32(fine),
+        seen=seen,
     )
 
 
@@ -205,7 +209,7 @@ def _places(rng: np.random.Generator, count: int, size: tuple[int, int]) -> list
     edges = np.cumsum(np.concatenate([[0.0], rng.uniform(0.8, 1.25, count)]))
     edges = edges / edges[-1] * width
     places = []
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges):
         widest = min((right - left) / 17.5, height / 30.0)
         scale = float(rng.uniform(max(0.55 * widest, min(1.9, widest)), widest))
         x = float(rng.uniform(left + 8.7 * scale, max(right - 8.7 * scale, left + 8.7 * scale + 1e-3)))

@@ -86,6 +86,8 @@ def draw_conditions(rng: np.random.Generator, identity: Identity, habits: Habits
     glasses, hat = _worn(rng, identity, habits)
     light, key, sky, ground = _light(rng)
     bad = habits.badly_lit_strength
+    # A camera meters for the face, though only in part.
+    metered = float(np.clip((0.40 / identity.skin.mean()) ** 0.22, 0.85, 1.7))
     return Conditions(
         yaw_deg=float(yaw),
         pitch_deg=float(np.clip(rng.normal(0.0, 8.0), -24.0, 24.0)),
@@ -100,7 +102,7 @@ def draw_conditions(rng: np.random.Generator, identity: Identity, habits: Habits
         key=key,
         sky=sky,
         ground=ground,
-        exposure=float(np.exp(rng.normal(0.0, 0.17)) * (1.0 - 0.80 * bad)),
+        exposure=float(metered * np.exp(rng.normal(0.0, 0.17)) * (1.0 - 0.80 * bad)),
         glasses=glasses,
         hat=hat,
         hat_colour=_dye(rng),
@@ -136,7 +138,7 @@ def _light(rng: np.random.Generator) -> tuple[Float, Float, Float, Float]:
     light = np.array([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)], np.float32)
     warmth = rng.normal(0.0, 0.09)
     tint = np.exp(np.array([warmth, 0.0, -warmth]))
-    hardness = rng.uniform(0.35, 0.85)
+    hardness = rng.uniform(0.38, 0.92)
     fill = np.exp(np.array([-0.6, 0.0, 0.6]) * warmth + rng.normal(0.0, 0.02, 3))
     key = 1.35 * hardness * tint
     sky = (1.08 - 0.85 * hardness) * fill

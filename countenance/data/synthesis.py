@@ -49,10 +49,10 @@ class PeopleConfiguration(Configuration):
     Attributes:
         subjects: number of people.
         photos_per_subject: single-face photos of each.
-        photo_size: side of a single-face photo, px.
+        photo_size: side of a single-face photo, px, even.
         scenes: extra photos with several faces.
         faces_per_scene: fewest and most faces in a scene.
-        scene_size: width and height of a scene, px.
+        scene_size: width and height of a scene, px, even.
         max_yaw_degrees: the head turns at most so far to either side, degrees, 0..90.
         female_share: share of women and girls.
         skin_tone_shares: share of each Monk Skin Tone, 1 (lightest) to 10 (darkest), summing to 1; a tone left out
@@ -69,7 +69,7 @@ class PeopleConfiguration(Configuration):
 
     subjects: int = Field(420, ge=1, le=99_999)
     photos_per_subject: int = Field(10, ge=1, le=10_000)
-    photo_size: int = Field(160, ge=48, le=1024)
+    photo_size: int = Field(160, ge=48, le=1024, multiple_of=2)
     scenes: int = Field(40, ge=0)
     faces_per_scene: tuple[int, int] = (2, 6)
     scene_size: tuple[int, int] = (480, 360)
@@ -115,8 +115,8 @@ class PeopleConfiguration(Configuration):
     @field_validator("scene_size")
     @classmethod
     def _large_enough(cls, size: tuple[int, int]) -> tuple[int, int]:
-        if not all(120 <= side <= 4096 for side in size):
-            raise ValueError(f"width and height must lie between 120 and 4096 pixels, not {size}")
+        if not all(120 <= side <= 4096 and side % 2 == 0 for side in size):
+            raise ValueError(f"width and height must be even and between 120 and 4096 pixels, not {size}")
         return size
 
     @model_validator(mode="after")
