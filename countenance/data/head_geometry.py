@@ -80,9 +80,9 @@ def _rings(identity: Identity, plan: FacePlan) -> Float:
     key = [
         # row  yF       zF                 W             zC    yS      zB             yB        n
         (0, k, -0.9, 0.02, -1.0, k, -1.05, k, 2.0),
-        (5, k - 0.7, 3.4 + slope, 4.5 * width, -1.0, k - 0.7, -5.7 * depth, k - 0.8, 2.0),
-        (9, k - 2.4, 6.4 + slope, 6.35 * width, -1.0, k - 2.4, -8.3 * depth, k - 2.7, 2.0),
-        (14, k - 4.7, 8.2 + slope, 7.25 * width, -0.9, k - 4.7, -9.6 * depth, k - 5.2, 2.1),
+        (5, k - 0.7, 3.1 + slope, 4.1 * width, -1.0, k - 0.7, -5.7 * depth, k - 0.8, 2.0),
+        (9, k - 2.4, 6.1 + slope, 5.95 * width, -1.0, k - 2.4, -8.3 * depth, k - 2.7, 2.0),
+        (14, k - 4.7, 8.1 + slope, 7.08 * width, -0.9, k - 4.7, -9.6 * depth, k - 5.2, 2.1),
         (20, 4.6, 9.0 + 0.7 * slope, 7.42 * width, -0.8, 4.6, -9.9 * depth, 4.0, 2.2),
         (27, 2.2, 9.35, 7.22 * width, -0.5, 2.3, -9.8 * depth, 1.8, 2.25),
         (37, 0.2, 9.05, 7.02 * width + 0.5 * cheek, -0.3, 0.4, -9.4 * depth, -0.2, 2.2),

@@ -21,31 +21,39 @@ _FAR_LIGHT = 1000.0  # cm; nearly parallel rays
 def light_canvas(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> Float:
     """Light the canvas; returns linear RGB times cover, and cover, shape (height, width, 4)."""
     arrives = _key_light_share(canvas, person, conditions, posed)
-    normal = canvas.normal
-    facing = normal @ conditions.light
-    skin = canvas.kind == SKIN
+    light, normal = conditions.light, canvas.normal
+    facing = light[0] * normal[0] + light[1] * normal[1] + light[2] * normal[2]
+    upward = np.float32(0.5) + np.float32(0.5) * normal[1]
+    skin = (canvas.kind == SKIN).astype(np.float32)
+    shine = _highlights(canvas, light) * arrives
+    strength = np.float32(conditions.exposure) * canvas.cover
+    planes = []
     # Red light travels furthest under the skin and so reaches past the edge of the shadow.
-    wrap = np.where(skin[..., None], np.array([0.26, 0.13, 0.10], np.float32), np.float32(0.10))
-    diffuse = np.clip((facing[..., None] + wrap) / (1.0 + wrap), 0.0, 1.0) * arrives[..., None]
-    upward = np.float32(0.5) + np.float32(0.5) * normal[..., 1:2]
-    lit = conditions.key * diffuse
-    lit += conditions.ground
-    lit += upward * (conditions.sky - conditions.ground)
-    lit *= canvas.colour
-    half = conditions.light + np.array([0.0, 0.0, 1.0], np.float32)
+    for channel, reach in enumerate((0.16, 0.03, 0.0)):
+        wrap = np.float32(reach) * skin + np.float32(0.10)
+        lit = np.clip((facing + wrap) / (1.0 + wrap), 0.0, 1.0)
+        lit *= arrives
+        lit *= conditions.key[channel]
+        lit += conditions.ground[channel]
+        lit += upward * (conditions.sky[channel] - conditions.ground[channel])
+        lit *= canvas.colour[channel]
+        lit += shine * conditions.key[channel]
+        lit *= strength
+        planes.append(lit)
+    return np.asarray(cv2.merge([*planes, canvas.cover]), np.float32)
+
+
+def _highlights(canvas: Canvas, light: Float) -> Float:
+    # Blinn (1977): the cosine between the normal and half-way from light to camera, to a power.
+    half = light + np.array([0.0, 0.0, 1.0], np.float32)
     half = half / np.linalg.norm(half)
-    shine = np.clip(normal @ half, 0.0, 1.0)
-    broad = shine * shine
-    broad *= broad
-    broad *= broad  # the eighth power, for hair
-    narrow = broad * broad * broad  # the twenty-fourth, for skin
-    shine = np.where(canvas.kind == HAIR, np.float32(0.10) * broad, np.float32(0.22) * narrow)
-    shine *= canvas.gloss * arrives
-    lit += shine[..., None] * conditions.key
-    result = np.empty((*canvas.depth.shape, 4), np.float32)
-    result[..., :3] = lit * (np.float32(conditions.exposure) * canvas.cover)[..., None]
-    result[..., 3] = canvas.cover
-    return result
+    normal = canvas.normal
+    cosine = np.clip(half[0] * normal[0] + half[1] * normal[1] + half[2] * normal[2], 0.0, 1.0)
+    square = cosine * cosine
+    fourth = square * square
+    broad = fourth * fourth
+    hair = canvas.kind == HAIR
+    return np.where(hair, np.float32(0.10) * broad, np.float32(0.22) * broad * broad * broad) * canvas.gloss
 
 
 def _key_light_share(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> Float:
@@ -53,7 +61,7 @@ def _key_light_share(canvas: Canvas, person: Person, conditions: Conditions, pos
     axes = _axes(conditions.light)
     scale = np.float32(_SHADOW_PIXELS / (2 * _SHADOW_REACH))
     first = np.full((_SHADOW_PIXELS, _SHADOW_PIXELS), NOTHING, np.float32)
-    surfaces = [(posed.sheet.reshape(-1, 3), person.triangles), *canvas.casters]
+    surfaces = [(posed.sheet.reshape(-1, 3), person.shadow_triangles), *canvas.casters]
     for vertices, triangles in surfaces:
         seen = (vertices - _SHADOW_MIDDLE) @ axes.T
         seen[:, 0] = seen[:, 0] * scale + np.float32(_SHADOW_PIXELS / 2)

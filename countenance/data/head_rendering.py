@@ -36,12 +36,12 @@ _BRIM_VALUES = _unit_square(BRIM_ROWS, BRIM_COLUMNS)
 
 @dataclass(kw_only=True)
 class Canvas:
-    """The nearest surface under every pixel, arrays of shape (height, width, ...).
+    """The nearest surface under every pixel, planes of shape (height, width).
 
     Attributes:
         depth: z in cm, ``NOTHING`` where nothing is.
-        colour: linear RGB reflectance.
-        normal: normals, of about unit length.
+        colour: linear RGB reflectance, shape (3, height, width).
+        normal: normals, of about unit length, shape (3, height, width).
         gloss: strength of highlights, 0..1.
         kind: 0 nothing, else SKIN, HAIR or CLOTH.
         cover: how much of the background is hidden, 0..1.
@@ -82,29 +82,22 @@ def _draw_sheet(person: Person, conditions: Conditions, posed: PosedHead, size: 
     shown, depth = rasterize(screen, person.triangles, person.values, size, posed.camera.distance)
     column = shown[..., 0] * np.float32(SHEET_COLUMNS - 1)
     row = shown[..., 1] * np.float32(SHEET_ROWS - 1)
-    kind = np.round(shown[..., 2] * 4.0).astype(np.uint8)
-    normal = _look_up(posed.normals, column, row)
-    skin = _look_up(
-        person.skin.colour,
-        column * np.float32((SKIN_TEXTURE - 1) / (COLUMNS - 1)),
-        row * np.float32((SKIN_TEXTURE - 1) / (ROWS - 1)),
-    )
-    detail = _look_up(
-        person.skin.detail,
-        column * np.float32((SKIN_TEXTURE - 1) / (COLUMNS - 1)),
-        row * np.float32((SKIN_TEXTURE - 1) / (ROWS - 1)),
-    )
-    crease = np.float32(np.clip(conditions.smile, 0.0, 1.0)) * detail[..., 1]
-    colour = skin[..., :3] * (1.0 - crease)[..., None]
-    gloss = np.ascontiguousarray(detail[..., 0])
-    eyes = np.nonzero(skin[..., 3] > 0.05)
-    places = _look_up(person.head.painted, column[eyes][None], row[eyes][None])[0]
-    colour[eyes] = _with_iris(colour[eyes], skin[..., 3][eyes], places, person, conditions)
+    kind = (shown[..., 2] * np.float32(4.0) + np.float32(0.5)).astype(np.uint8)
+    texture_x = column * np.float32((SKIN_TEXTURE - 1) / (COLUMNS - 1))
+    texture_y = row * np.float32((SKIN_TEXTURE - 1) / (ROWS - 1))
+    red, green, blue, opening = _planes(person.skin.colour, texture_x, texture_y)
+    gloss, crease = _planes(person.skin.detail, texture_x, texture_y)
+    colour = np.stack([red, green, blue])
+    colour *= 1.0 - np.float32(np.clip(conditions.smile, 0.0, 1.0)) * crease
+    normal = np.stack(_planes(posed.normals, column, row))
+    eyes = np.nonzero(opening > 0.05)
+    places = _points(person.head.painted, column[eyes], row[eyes])
+    colour[:, *eyes] = _with_iris(colour[:, *eyes], opening[eyes], places, person, conditions)
     parts = np.nonzero((column > COLUMNS - 1) & (kind > 0))
-    colour[parts] = _look_up(_dyed(person, conditions), column[parts][None], row[parts][None])[0]
+    colour[:, *parts] = _points(_dyed(person, conditions), column[parts], row[parts])
     gloss[parts] = np.array([0.0, 0.4, 0.5, 0.0], np.float32)[kind[parts]]
     # An ear seen from behind shows its other side.
-    normal[parts] *= np.where(normal[parts][:, 2:] < 0, np.float32(-1), np.float32(1))
+    normal[:, *parts] *= np.where(normal[2][parts] < 0, np.float32(-1), np.float32(1))
     return Canvas(
         depth=depth,
         colour=colour,
@@ -116,35 +109,36 @@ def _draw_sheet(person: Person, conditions: Conditions, posed: PosedHead, size: 
     )
 
 
-def _look_up(texture: Float, x: Float, y: Float) -> Float:
-    # OpenCV's remap takes fewer than 32768 columns: a long list of points is folded into lines.
-    count = x.shape[1]
-    if count < 32767:
-        return np.asarray(cv2.remap(texture, x, y, cv2.INTER_LINEAR), np.float32)
-    lines = -(-count // 512)
-    folded = [np.resize(values[0], (lines, 512)) for values in (x, y)]
-    found = np.asarray(cv2.remap(texture, folded[0], folded[1], cv2.INTER_LINEAR), np.float32)
-    return found.reshape(1, lines * 512, -1)[:, :count]
+def _planes(texture: Float, x: Float, y: Float) -> list[Float]:
+    # The texture's channels at the places (x, y), each of their shape.
+    return [np.asarray(plane) for plane in cv2.split(cv2.remap(texture, x, y, cv2.INTER_LINEAR))]
+
+
+def _points(texture: Float, x: Float, y: Float) -> Float:
+    # The same for a list of places, shape (channels, N). OpenCV takes fewer than 32768 columns: lines of 512.
+    lines = -(-len(x) // 512)
+    if lines == 0:
+        return np.zeros((texture.shape[2], 0), np.float32)
+    folded = (np.resize(places, (lines, 512)) for places in (x, y))
+    return np.stack([plane.ravel()[: len(x)] for plane in _planes(texture, *folded)])
 
 
 def _with_iris(rgb: Float, opening: Float, places: Float, person: Person, conditions: Conditions) -> Float:
     plan, identity = person.plan, person.identity
-    side = np.sign(places[:, 0])
-    dx = (np.abs(places[:, 0]) - np.float32(plan.eye_x)) * side - np.float32(conditions.gaze[0])
-    dy = places[:, 1] - np.float32(0.06 + conditions.gaze[1])
+    side = np.sign(places[0])
+    dx = (np.abs(places[0]) - np.float32(plan.eye_x)) * side - np.float32(conditions.gaze[0])
+    dy = places[1] - np.float32(0.06 + conditions.gaze[1])
     radius = np.hypot(dx, dy) / np.float32(plan.iris_radius)
-    iris = identity.iris * (1.15 - 0.45 * np.clip(radius, 0, 1) ** 3)[:, None]
-    iris = iris * (0.80 + 0.35 * np.clip(-dy / plan.iris_radius, -1, 1))[:, None]
-    ring = np.clip((radius - 0.80) / 0.2, 0.0, 1.0)[:, None]
-    iris = iris * (1 - 0.7 * ring)
-    pupil = np.clip((0.42 - radius) / 0.10 + 0.5, 0.0, 1.0)[:, None]
-    iris = iris * (1 - pupil) + 0.006 * pupil
-    inside = np.clip((1.0 - radius) / 0.14 + 0.5, 0.0, 1.0)[:, None] * opening[:, None]
+    shade = (1.15 - 0.45 * np.clip(radius, 0, 1) ** 3) * (0.80 + 0.35 * np.clip(-dy / plan.iris_radius, -1, 1))
+    shade *= 1 - 0.7 * np.clip((radius - 0.80) / 0.2, 0.0, 1.0)
+    pupil = np.clip((0.42 - radius) / 0.10 + 0.5, 0.0, 1.0)
+    iris = identity.iris[:, None] * (shade * (1 - pupil)) + 0.006 * pupil
+    inside = np.clip((1.0 - radius) / 0.14 + 0.5, 0.0, 1.0) * opening
     result = rgb + inside * (iris - rgb)
     # The light's mirror image on the cornea.
     glint_x, glint_y = 0.22 * conditions.light[0], 0.10 + 0.18 * conditions.light[1]
     glint = np.clip((0.15 - np.hypot(dx - glint_x, dy - glint_y)) / 0.07, 0.0, 1.0) * opening
-    return np.asarray(result + glint[:, None] * (1.6 - result), np.float32)
+    return np.asarray(result + glint * (1.6 - result), np.float32)
 
 
 def _dyed(person: Person, conditions: Conditions) -> Float:
@@ -166,33 +160,47 @@ def _draw_shell(
 ) -> None:
     screen = posed.camera.project(vertices.reshape(-1, 3))
     shown, depth = rasterize(screen, triangles, _SHELL_VALUES, canvas.size, posed.camera.distance)
-    seen = np.nonzero(depth > canvas.depth)
-    x, y = shown[..., 0][seen][None], shown[..., 1][seen][None]
-    colour = _look_up(texture, x * np.float32(TEXTURE - 1), y * np.float32(TEXTURE - 1))[0]
-    normal = _look_up(grid_normals(vertices), x * np.float32(SHELL_COLUMNS - 1), y * np.float32(SHELL_ROWS - 1))[0]
-    normal *= np.where(normal[:, 2:] < 0, np.float32(-1), np.float32(1))
-    _blend(canvas, seen, depth[seen], colour[:, :3] * np.float32(dim), colour[:, 3], normal, gloss, HAIR)
+    window = _around(screen, canvas.size)
+    x, y = shown[window][..., 0], shown[window][..., 1]
+    red, green, blue, solid = _planes(texture, x * np.float32(TEXTURE - 1), y * np.float32(TEXTURE - 1))
+    normal = _planes(grid_normals(vertices), x * np.float32(SHELL_COLUMNS - 1), y * np.float32(SHELL_ROWS - 1))
+    colour = [plane * np.float32(dim) for plane in (red, green, blue)]
+    _blend(canvas, window, depth[window], colour, solid, normal, gloss, HAIR)
+
+
+def _around(screen: Float, size: tuple[int, int]) -> tuple[slice, slice]:
+    # The part of the canvas that holds all projected points.
+    low = np.floor(screen[:, :2].min(axis=0)).astype(int).clip(0, size)
+    high = np.ceil(screen[:, :2].max(axis=0)).astype(int).clip(0, size)
+    return slice(low[1], max(high[1], low[1] + 1)), slice(low[0], max(high[0], low[0] + 1))
 
 
 def _blend(
     canvas: Canvas,
-    seen: tuple[NDArray[np.intp], ...],
+    window: tuple[slice, slice],
     depth: Float,
-    colour: Float,
+    colour: list[Float],
     solid: Float,
-    normal: Float,
+    normal: list[Float],
     gloss: float,
     kind: int,
 ) -> None:
     # Strands at the edge cover what lies behind only in part; against the background they thin the cover.
-    share = np.where(canvas.cover[seen] > 0, solid, np.float32(1))[:, None]
-    canvas.colour[seen] += share * (colour - canvas.colour[seen])
-    canvas.normal[seen] += share * (normal - canvas.normal[seen])
-    canvas.gloss[seen] += share[:, 0] * (np.float32(gloss) - canvas.gloss[seen])
-    canvas.cover[seen] = np.maximum(canvas.cover[seen], solid)
-    mostly = tuple(axis[solid > 0.5] for axis in seen)
-    canvas.depth[mostly] = depth[solid > 0.5]
-    canvas.kind[mostly] = kind
+    nearer = depth > canvas.depth[window]
+    cover = canvas.cover[window]
+    share = np.where(cover > 0, solid, np.float32(1)) * nearer
+    flip = np.where(normal[2] < 0, np.float32(-1), np.float32(1))
+    for channel in range(3):
+        plane = canvas.colour[channel][window]
+        plane += share * (colour[channel] - plane)
+        plane = canvas.normal[channel][window]
+        plane += share * (flip * normal[channel] - plane)
+    plane = canvas.gloss[window]
+    plane += share * (np.float32(gloss) - plane)
+    np.maximum(cover, solid * nearer, out=cover)
+    mostly = nearer & (solid > 0.5)
+    canvas.depth[window][mostly] = depth[mostly]
+    canvas.kind[window][mostly] = kind
 
 
 def _draw_hat(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> None:
@@ -216,13 +224,12 @@ def _draw_brim(canvas: Canvas, person: Person, conditions: Conditions, posed: Po
     brim = posed.turned(build_brim(person.head, height, 6.0))
     screen = posed.camera.project(brim.reshape(-1, 3))
     shown, depth = rasterize(screen, _BRIM_BOTH, _BRIM_VALUES, canvas.size, posed.camera.distance)
-    seen = np.nonzero(depth > canvas.depth)
-    x, y = shown[..., 0][seen][None], shown[..., 1][seen][None]
-    normal = _look_up(grid_normals(brim), x * np.float32(BRIM_COLUMNS - 1), y * np.float32(BRIM_ROWS - 1))[0]
-    normal *= np.where(normal[:, 2:] < 0, np.float32(-1), np.float32(1))
-    colour = np.repeat(conditions.hat_colour[None] * np.float32(0.8), len(normal), axis=0)
-    solid = np.ones(len(normal), np.float32)
-    _blend(canvas, seen, depth[seen], colour, solid, normal, 0.05, CLOTH)
+    window = _around(screen, canvas.size)
+    x, y = shown[window][..., 0], shown[window][..., 1]
+    normal = _planes(grid_normals(brim), x * np.float32(BRIM_COLUMNS - 1), y * np.float32(BRIM_ROWS - 1))
+    colour = [np.full_like(x, 0.8 * conditions.hat_colour[channel]) for channel in range(3)]
+    solid = (depth[window] > NOTHING).astype(np.float32)
+    _blend(canvas, window, depth[window], colour, solid, normal, 0.05, CLOTH)
     canvas.casters.append((brim.reshape(-1, 3), _BRIM_TRIANGLES))
 
 

@@ -19,7 +19,7 @@ def _response() -> NDArray[np.float32]:
     return np.asarray(coded, np.float32)
 
 
-RESPONSE = _response()
+_RESPONSE = _response()
 
 
 def develop(
@@ -39,8 +39,8 @@ def develop(
         light = np.asarray(cv2.GaussianBlur(light, (0, 0), blur), np.float32)
     if motion >= 1.0:
         light = np.asarray(cv2.filter2D(light, -1, _streak(rng, motion)), np.float32)
-    steps = np.clip(light * ((_CURVE_STEPS - 1) / 2.0), 0, _CURVE_STEPS - 1).astype(np.int32)
-    coded = RESPONSE[steps]
+    steps = np.clip(light * np.float32((_CURVE_STEPS - 1) / 2.0), 0, _CURVE_STEPS - 1).astype(np.int32)
+    coded = np.take(_RESPONSE, steps)
     grain = rng.standard_normal(coded.shape, np.float32)
     # Shot noise: a little stronger where the coded value is middling than where it is black.
     coded += grain * np.float32(noise) * (0.6 + 0.8 * coded)
