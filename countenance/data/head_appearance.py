@@ -36,7 +36,7 @@ def paint_skin(identity: Identity, plan: FacePlan, head: HeadGeometry) -> SkinTe
     across = np.linspace(0, COLUMNS - 1, size, dtype=np.float32)
     down = np.linspace(0, ROWS - 1, size, dtype=np.float32)
     map_x, map_y = np.meshgrid(across, down)
-    painted = cv2.split(np.asarray(cv2.remap(head.painted, map_x, map_y, cv2.INTER_LINEAR)))
+    painted = np.asarray(cv2.remap(head.painted, map_x, map_y, cv2.INTER_LINEAR), np.float32)
     mottled = 0.03 * _noise(rng, 40) + 0.04 * _noise(rng, 12) + 0.02 * _noise(rng, 160)
     # The grid is coarse at the sides: noise there would be drawn out into streaks.
     mottled *= np.clip(1.3 - np.abs(across / (COLUMNS - 1) - 0.5) * 3.4, 0.15, 1.0)
@@ -49,8 +49,8 @@ def paint_skin(identity: Identity, plan: FacePlan, head: HeadGeometry) -> SkinTe
     detail[0] = 0.55
     rows, columns = _face_window(head)
     face = Patch(
-        x=np.asarray(painted[0])[rows, columns],
-        y=np.asarray(painted[1])[rows, columns],
+        x=np.ascontiguousarray(painted[rows, columns, 0]),
+        y=np.ascontiguousarray(painted[rows, columns, 1]),
         colour=colour[:, rows, columns],
         detail=detail[:, rows, columns],
     )
@@ -62,7 +62,9 @@ def paint_skin(identity: Identity, plan: FacePlan, head: HeadGeometry) -> SkinTe
     paint_brows(face, plan, identity, rng)
     paint_eyes(face, plan, identity)
     np.clip(colour, 0.0, 1.0, out=colour)
-    return SkinTexture(colour=cv2.merge(list(colour)), detail=cv2.merge(list(detail)))
+    return SkinTexture(
+        colour=np.ascontiguousarray(colour.transpose(1, 2, 0)), detail=np.ascontiguousarray(detail.transpose(1, 2, 0))
+    )
 
 
 def _face_window(head: HeadGeometry) -> tuple[slice, slice]:

@@ -86,7 +86,7 @@ def _inside(
 
 
 def _tint(canvas: Canvas, pixel: Pixels, *, dark: bool) -> None:
-    canvas.colour[:, *pixel] *= np.float32(0.10 if dark else 0.93)
+    canvas.colour[:, pixel[0], pixel[1]] *= np.float32(0.10 if dark else 0.93)
     if dark:
         canvas.gloss[pixel] = 0.35
         canvas.cover[pixel] = 1.0
@@ -94,9 +94,9 @@ def _tint(canvas: Canvas, pixel: Pixels, *, dark: bool) -> None:
 
 
 def _paint(canvas: Canvas, pixel: Pixels, depth: Float, colour: Float) -> None:
-    canvas.colour[:, *pixel] = colour[:, None]
+    canvas.colour[:, pixel[0], pixel[1]] = colour[:, None]
     canvas.gloss[pixel] = 0.5
     canvas.kind[pixel] = CLOTH
-    canvas.normal[:, *pixel] = np.array([0.0, 0.2, 0.98], np.float32)[:, None]
+    canvas.normal[:, pixel[0], pixel[1]] = np.array([0.0, 0.2, 0.98], np.float32)[:, None]
     canvas.cover[pixel] = 1.0
     canvas.depth[pixel] = np.maximum(canvas.depth[pixel], depth - 0.6)

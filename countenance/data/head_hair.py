@@ -108,7 +108,7 @@ def solid_above(skin_side: Float, theta: Float, heights: tuple[float, float, flo
     """A hat's solidity over the shell, shape (TEXTURE, TEXTURE): one above the edge at (front, side, back) cm."""
     edge = np.interp(np.degrees(np.abs(theta)), [0.0, 90.0, 180.0], heights)
     grid = (skin_side[..., 1] - edge[None]).astype(np.float32)
-    return np.clip(_enlarge(grid) * 6.0 + 0.5, 0.0, 1.0)
+    return np.asarray(np.clip(_enlarge(grid) * 6.0 + 0.5, 0.0, 1.0), np.float32)
 
 
 def _enlarge(grid: Float) -> Float:
@@ -161,7 +161,7 @@ def _edge(identity: Identity, plan: FacePlan, degrees: Float, end: float) -> Flo
     back = 1.6 * identity.hair_recession
     style = identity.hair_style
     temple = line - 0.3 + 1.5 * back
-    short = {
+    short: dict[float, float] = {
         0: line + 0.6 * back,
         12: line + 0.7 * back,
         26: temple,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float = NDArray[np.float32]
+# Arrays are float32 throughout; NumPy's type stubs lose that wherever a Python float joins in.
+Float = NDArray[np.floating[Any]]
 
 # Monk Skin Tone scale (Monk 2019, skintone.google), reference colours of tones 1..10 in 8-bit sRGB.
 MONK_SKIN_TONES: tuple[tuple[int, int, int], ...] = (

@@ -5,22 +5,25 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from countenance.data.head_geometry import COLUMNS, ROWS
 from countenance.data.head_identity import Float
-from countenance.data.head_person import HAIR, SKIN, Person
+from countenance.data.head_person import HAIR, SKIN
 from countenance.data.head_posing import PosedHead
-from countenance.data.head_rasterizer import NOTHING, rasterize_depth
+from countenance.data.head_rasterizer import NOTHING, grid_triangles, rasterize_depth
 from countenance.data.head_rendering import Canvas
 from countenance.data.photo_conditions import Conditions
 
 _SHADOW_PIXELS = 144
 _SHADOW_REACH = 17.0  # cm to each side of the head's middle
 _SHADOW_MIDDLE = np.array([0.0, -2.0, 0.0], np.float32)
+# Half of the head's resolution is enough for its shadows.
+_HEAD_TRIANGLES = grid_triangles((ROWS + 1) // 2, (COLUMNS + 1) // 2)
 _FAR_LIGHT = 1000.0  # cm; nearly parallel rays
 
 
-def light_canvas(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> Float:
+def light_canvas(canvas: Canvas, conditions: Conditions, posed: PosedHead) -> Float:
     """Light the canvas; returns linear RGB times cover, and cover, shape (height, width, 4)."""
-    arrives = _key_light_share(canvas, person, conditions, posed)
+    arrives = _key_light_share(canvas, conditions, posed)
     light, normal = conditions.light, canvas.normal
     facing = light[0] * normal[0] + light[1] * normal[1] + light[2] * normal[2]
     upward = np.float32(0.5) + np.float32(0.5) * normal[1]
@@ -53,15 +56,17 @@ def _highlights(canvas: Canvas, light: Float) -> Float:
     fourth = square * square
     broad = fourth * fourth
     hair = canvas.kind == HAIR
-    return np.where(hair, np.float32(0.10) * broad, np.float32(0.22) * broad * broad * broad) * canvas.gloss
+    power = np.where(hair, np.float32(0.10) * broad, np.float32(0.22) * broad * broad * broad)
+    return np.asarray(power * canvas.gloss, np.float32)
 
 
-def _key_light_share(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead) -> Float:
+def _key_light_share(canvas: Canvas, conditions: Conditions, posed: PosedHead) -> Float:
     # A shadow map: the depth of the first surface as seen from the light, looked up for every pixel's surface.
     axes = _axes(conditions.light)
     scale = np.float32(_SHADOW_PIXELS / (2 * _SHADOW_REACH))
     first = np.full((_SHADOW_PIXELS, _SHADOW_PIXELS), NOTHING, np.float32)
-    surfaces = [(posed.sheet.reshape(-1, 3), person.shadow_triangles), *canvas.casters]
+    head = np.ascontiguousarray(posed.vertices[::2, ::2]).reshape(-1, 3)
+    surfaces = [(head, _HEAD_TRIANGLES), *canvas.casters]
     for vertices, triangles in surfaces:
         seen = (vertices - _SHADOW_MIDDLE) @ axes.T
         seen[:, 0] = seen[:, 0] * scale + np.float32(_SHADOW_PIXELS / 2)

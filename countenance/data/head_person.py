@@ -37,14 +37,6 @@ EAR_PLACES = ((BODY_ROWS, COLUMNS), (BODY_ROWS + EAR_ROWS, COLUMNS))
 BUN_PLACE = (BODY_ROWS + 2 * EAR_ROWS, COLUMNS)
 
 
-_HALF_ROWS, _HALF_COLUMNS = (ROWS + 1) // 2, (COLUMNS + 1) // 2
-_SHADOW_TRIANGLES = np.ascontiguousarray(
-    (np.arange(0, ROWS, 2)[:, None] * SHEET_COLUMNS + np.arange(0, COLUMNS, 2))
-    .ravel()[grid_triangles(_HALF_ROWS, _HALF_COLUMNS)]
-    .astype(np.int32)
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """A grid on the sheet besides the face: the body, an ear, a knot of hair.
@@ -74,7 +66,6 @@ class Person:
         identity, plan, head, hair, skin: who, the face's layout, its shape, hair and skin.
         parts: grids on the sheet besides the face.
         triangles: of all grids on the sheet, shape (T, 3).
-        shadow_triangles: of the head at half its resolution, for its shadows, shape (S, 3).
         values: for every vertex of the sheet its column and row, and four times its kind, in 0..1, shape (V, 3).
         colour: linear RGB of the parts on the sheet, shape (SHEET_ROWS, SHEET_COLUMNS, 3).
         landmarks: grid coordinates of the 68 landmarks, shape (68, 2).
@@ -87,7 +78,6 @@ class Person:
     skin: SkinTexture
     parts: tuple[Part, ...]
     triangles: Indices
-    shadow_triangles: Indices
     values: Float
     colour: Float
     landmarks: NDArray[np.float64]
@@ -134,7 +124,6 @@ def build_person(identity: Identity) -> Person:
         skin=paint_skin(identity, plan, head),
         parts=tuple(parts),
         triangles=np.ascontiguousarray(np.concatenate(triangles)),
-        shadow_triangles=_SHADOW_TRIANGLES,
         values=np.asarray(values.reshape(-1, 3), np.float32),
         colour=colour,
         landmarks=locate_landmarks(head, plan),

@@ -90,14 +90,14 @@ def _draw_sheet(person: Person, conditions: Conditions, posed: PosedHead, size: 
     colour = np.stack([red, green, blue])
     colour *= 1.0 - np.float32(np.clip(conditions.smile, 0.0, 1.0)) * crease
     normal = np.stack(_planes(posed.normals, column, row))
-    eyes = np.nonzero(opening > 0.05)
-    places = _points(person.head.painted, column[eyes], row[eyes])
-    colour[:, *eyes] = _with_iris(colour[:, *eyes], opening[eyes], places, person, conditions)
-    parts = np.nonzero((column > COLUMNS - 1) & (kind > 0))
-    colour[:, *parts] = _points(_dyed(person, conditions), column[parts], row[parts])
-    gloss[parts] = np.array([0.0, 0.4, 0.5, 0.0], np.float32)[kind[parts]]
+    i, j = np.nonzero(opening > 0.05)
+    places = _points(person.head.painted, column[i, j], row[i, j])
+    colour[:, i, j] = _with_iris(colour[:, i, j], opening[i, j], places, person, conditions)
+    i, j = np.nonzero((column > COLUMNS - 1) & (kind > 0))
+    colour[:, i, j] = _points(_dyed(person, conditions), column[i, j], row[i, j])
+    gloss[i, j] = np.array([0.0, 0.4, 0.5, 0.0], np.float32)[kind[i, j]]
     # An ear seen from behind shows its other side.
-    normal[:, *parts] *= np.where(normal[2][parts] < 0, np.float32(-1), np.float32(1))
+    normal[:, i, j] *= np.where(normal[2][i, j] < 0, np.float32(-1), np.float32(1))
     return Canvas(
         depth=depth,
         colour=colour,

@@ -46,11 +46,11 @@ class SynthesizedFace:
     """
 
     subject_id: str
-    box_xywh: Float
-    landmarks68: Float
-    visibility68: Float
-    landmarks5: Float
-    visibility5: Float
+    box_xywh: NDArray[np.float32]
+    landmarks68: NDArray[np.float32]
+    visibility68: NDArray[np.float32]
+    landmarks5: NDArray[np.float32]
+    visibility5: NDArray[np.float32]
     yaw_deg: float
     pitch_deg: float
     roll_deg: float
@@ -141,7 +141,7 @@ def _draw(
     canvas = draw_person(person, conditions, posed, (round(size[0] * fine), round(size[1] * fine)))
     if conditions.glasses != "none":
         draw_glasses(canvas, person, conditions, posed)
-    light = cv2.resize(light_canvas(canvas, person, conditions, posed), size, interpolation=cv2.INTER_AREA)
+    light = cv2.resize(light_canvas(canvas, conditions, posed), size, interpolation=cv2.INTER_AREA)
     landmarks, seen = landmarks_seen(person, posed, canvas)
     box = face_box(posed, person.head.theta, _FOREHEAD_ROW)
     return _Drawing(

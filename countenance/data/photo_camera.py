@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.data.head_identity import Float
+from countenance.errors import DataError
 
 _CURVE_STEPS = 4096
 
@@ -34,6 +35,9 @@ def develop(
         motion: length of the motion blur, px; none below 1.
         noise: standard deviation of the sensor's noise at mid grey, share of full scale.
         jpeg_quality: 1..100.
+
+    Raises:
+        DataError: this build of OpenCV cannot read JPEG.
     """
     if blur > 0.25:
         light = np.asarray(cv2.GaussianBlur(light, (0, 0), blur), np.float32)
@@ -46,7 +50,10 @@ def develop(
     coded += grain * np.float32(noise) * (0.6 + 0.8 * coded)
     pixels = np.clip(coded * 255.0 + 0.5, 0, 255).astype(np.uint8)
     _, packed = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
-    return np.ascontiguousarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1]).astype(np.uint8, copy=False)
+    unpacked = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    if unpacked is None:
+        raise DataError("A drawn photo could not be read back from JPEG: reinstall OpenCV with its JPEG codec.")
+    return np.ascontiguousarray(unpacked[..., ::-1], np.uint8)
 
 
 def _streak(rng: np.random.Generator, length: float) -> Float:
