@@ -54,7 +54,7 @@ class Moment(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# One row a model, changed in place by compare-and-set on `epoch`.
+# One row a model, changed in place by compare-and-set on `release`; `epoch` counts the changes.
 champion = Table(
     "champion",
     metadata,

@@ -21,6 +21,7 @@ from countenance.rollout.ledger import canonical_json
 from countenance.rollout.policy import RolloutPolicy
 from countenance.rollout.reader import RolloutReader
 from countenance.rollout.records import Look, RolloutRecord, told
+from countenance.rollout.schema import in_utc
 from countenance.rollout.state import Gate, RolloutState, Stage, registered
 from countenance.rollout.transaction import Transaction
 from countenance.rollout.verdict import judge
@@ -247,6 +248,7 @@ class RolloutStore(RolloutReader):
 
     @contextmanager
     def _moving(self, now: datetime) -> Iterator[Transaction]:
+        now = in_utc(now)
         with moving(self._engine) as connection:
             transaction = Transaction(connection, self._model)
             yield transaction

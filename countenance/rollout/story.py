@@ -10,6 +10,7 @@ from pydantic import Field
 
 from countenance.configuration import Configuration
 from countenance.errors import RolloutError
+from countenance.rollout.ledger import Event
 from countenance.rollout.reader import RolloutReader
 from countenance.rollout.records import Look
 from countenance.rollout.state import Stage
@@ -113,18 +114,7 @@ def recorded_story(
         reason=record.state.reason,
         started_at=record.state.started_at,
         moved_at=record.state.entered_at,
-        moments=tuple(
-            Moment(
-                at=event.at,
-                stage=Stage(event.payload["stage"]),
-                step=event.payload["step"],
-                share=event.payload["share"],
-                reason=event.payload["reason"],
-                verdict=event.payload.get("verdict"),
-            )
-            for event in events
-            if "stage" in event.payload
-        ),
+        moments=_moments(events),
         looks=looks,
         requests_exposed=sum(batch.requests for batch in batches),
         people_exposed=sum(batch.new_people for batch in batches),
@@ -135,6 +125,21 @@ def recorded_story(
         approvals=approvals,
         discordant_pairs=discordant,
         operator_minutes=approvals * load.minutes_per_approval + discordant * load.minutes_per_discordant_pair,
+    )
+
+
+def _moments(events: tuple[Event, ...]) -> tuple[Moment, ...]:
+    return tuple(
+        Moment(
+            at=event.at,
+            stage=Stage(event.payload["stage"]),
+            step=event.payload["step"],
+            share=event.payload["share"],
+            reason=event.payload["reason"],
+            verdict=event.payload.get("verdict"),
+        )
+        for event in events
+        if "stage" in event.payload
     )
 
 

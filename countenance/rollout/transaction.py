@@ -116,23 +116,22 @@ class Transaction:
         Raises:
             RolloutError: when another release is champion.
         """
-        row = self.pointer()
-        holder = None if row is None else row.release
-        if holder != over:
+        table = schema.champion
+        values = {"release": release, "previous": previous, "since": now}
+        holder = self.champion()
+        if holder is None and over is None:
+            self._connection.execute(insert(table).values(model=self._model, epoch=1, **values))
+            return
+        done = self._connection.execute(
+            update(table)
+            .where(table.c.model == self._model, table.c.release == over)
+            .values(epoch=table.c.epoch + 1, **values)
+        )
+        if done.rowcount != 1:
             raise RolloutError(
                 f"'{release}' cannot take the place of {_named(over)}: the champion is {_named(holder)}; start from "
                 "that one."
             )
-        values = {"release": release, "previous": previous, "since": now}
-        if row is None:
-            self._connection.execute(insert(schema.champion).values(model=self._model, epoch=1, **values))
-            return
-        table = schema.champion
-        self._connection.execute(
-            update(table)
-            .where(table.c.model == self._model, table.c.epoch == row.epoch)
-            .values(epoch=row.epoch + 1, **values)
-        )
 
     def append(self, rollout: int, kind: str, payload: dict[str, Any], now: datetime) -> None:
         """Add an event to the chain."""

@@ -6,15 +6,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError
 
 from countenance.errors import RolloutError
+from countenance.rollout import schema
+from countenance.rollout.connection import connect, moving, reading
 from countenance.rollout.state import Stage
 from countenance.rollout.store import RolloutStore
 
 from .scenes import (
     ANNA,
+    NOON,
     bootstrapped,
     led_to,
+    policy,
     step,
 )
 
@@ -33,6 +39,29 @@ def test_a_database_in_memory_or_elsewhere_is_refused() -> None:
     for address in ("sqlite://", "sqlite:///:memory:", "postgresql://host/db", "nonsense"):
         with pytest.raises(RolloutError, match="sqlite:///PATH"):
             RolloutStore.open(address)
+
+
+def test_the_database_itself_refuses_a_second_active_rollout_and_a_line_without_one(url: str) -> None:
+    row = {"model": "m", "release": "v2", "stage": "SHADOW", "state": "{}", "epoch": 1, "started_at": NOON}
+    engine = connect(url)
+    with moving(engine) as connection:
+        connection.execute(insert(schema.rollout).values(**row, ended_at=NOON))
+        connection.execute(insert(schema.rollout).values(**row))
+    with pytest.raises(IntegrityError, match="UNIQUE"), moving(engine) as connection:
+        connection.execute(insert(schema.rollout).values(**row))
+    alias = {"model": "m", "event": 99, "alias": "champion", "created_at": NOON}
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"), moving(engine) as connection:
+        connection.execute(insert(schema.outbox).values(**alias))
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+    engine.dispose()
+
+
+def test_a_moment_without_a_time_zone_is_refused(store: RolloutStore) -> None:
+    bootstrapped(store)
+    with pytest.raises(RolloutError, match="has no time zone"):
+        store.start("v2", policy(), evidence_key="key", now=NOON.replace(tzinfo=None))
+    assert store.active() is None
 
 
 def test_of_two_controllers_at_one_epoch_one_moves(store: RolloutStore, url: str) -> None:
@@ -56,7 +85,7 @@ def test_of_two_controllers_at_one_epoch_one_moves(store: RolloutStore, url: str
 KILLED_BEFORE = """
 import os, signal, sys
 from sqlalchemy import Engine, event
-from tests.rollout.scenes import ANNA, step
+from tests.rollout.scenes import ANNA, NOON, policy, step
 from countenance.rollout.store import RolloutStore
 
 url, statement = sys.argv[1:]

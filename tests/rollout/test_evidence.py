@@ -42,12 +42,14 @@ def test_nothing_seen_is_an_e_value_of_one() -> None:
     assert log_non_inferiority(0, 0, 0, margin=0.01) == pytest.approx(0)
 
 
+@settings(max_examples=50)
 @given(counts, counts, counts, st.floats(min_value=1e-4, max_value=0.5))
 def test_evidence_neither_overflows_nor_underflows(better: int, same: int, worse: int, margin: float) -> None:
     assert np.isfinite(log_harm(better, worse))
     assert np.isfinite(log_non_inferiority(better, same, worse, margin=margin))
 
 
+@settings(max_examples=50)
 @given(counts, counts, counts)
 def test_one_more_worse_pair_speaks_for_harm_and_against_non_inferiority(better: int, same: int, worse: int) -> None:
     assert log_harm(better, worse + 1) > log_harm(better, worse)
@@ -72,12 +74,12 @@ def cumulative(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_looking_after_every_request_rarely_stops_an_equal_candidate() -> None:
-    better, _, worse = cumulative(paired_losses(0.3, 0.3, runs=400, length=2000, seed=1))
+    better, _, worse = cumulative(paired_losses(0.3, 0.3, runs=300, length=2000, seed=1))
     assert ever_reached(log_harm(better, worse), alpha=0.05) <= 0.05
 
 
 def test_looking_after_every_request_rarely_clears_a_candidate_worse_by_exactly_the_margin() -> None:
-    outcomes = cumulative(paired_losses(0.02, 0.03, runs=400, length=2000, seed=2))
+    outcomes = cumulative(paired_losses(0.02, 0.03, runs=300, length=2000, seed=2))
     assert ever_reached(log_non_inferiority(*outcomes, margin=0.01), alpha=0.05) <= 0.05
 
 
@@ -123,14 +125,14 @@ outcomes = st.lists(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(outcomes, outcomes)
 def test_two_batches_say_the_same_as_one(first: list[Outcome], second: list[Outcome]) -> None:
     empty = EvidenceState(key="k")
     assert empty.with_labelled(*rows(first)).with_labelled(*rows(second)) == empty.with_labelled(*rows(first + second))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(outcomes)
 def test_the_state_survives_json(batch: list[Outcome]) -> None:
     state = EvidenceState(key="k").with_scored(scored=9, disagreed=2, due=7).with_labelled(*rows(batch))

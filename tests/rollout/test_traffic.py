@@ -3,7 +3,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countenance.errors import DataError
@@ -16,7 +16,8 @@ RATES = {"v1": everywhere(0.05), "v2": everywhere(0.02)}
 HERE = {"group": "south", "until": "PT2H", "site": "north gate"}
 
 
-@given(st.text(min_size=1), st.floats(0, 1), st.floats(0, 1))
+@settings(max_examples=40)
+@given(st.text(min_size=1, max_size=20), st.floats(0, 1), st.floats(0, 1))
 def test_a_growing_share_only_adds_people(key: str, one: float, other: float) -> None:
     place = sticky_share(key, SALT)
     assert 0 <= place < 1
@@ -32,9 +33,9 @@ def test_a_person_keeps_the_place_for_one_salt_and_gets_another_for_another() ->
 
 
 def test_people_are_spread_evenly() -> None:
-    places = np.array([sticky_share(f"key-{number}", SALT) for number in range(20_000)])
-    assert (places < 0.05).mean() == pytest.approx(0.05, abs=0.006)
-    assert (places < 0.5).mean() == pytest.approx(0.5, abs=0.015)
+    places = np.array([sticky_share(f"key-{number}", SALT) for number in range(10_000)])
+    assert (places < 0.05).mean() == pytest.approx(0.05, abs=0.01)
+    assert (places < 0.5).mean() == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_routing_key_does_not_show_the_subject() -> None:
