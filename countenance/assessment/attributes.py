@@ -22,6 +22,7 @@ from countenance.assessment.arrays import (
 )
 from countenance.assessment.intervals import (
     DEFAULT_RESAMPLING,
+    WEIGHT_CELLS,
     Resampling,
     bootstrap_over_subjects,
     rate_over_subjects,
@@ -197,7 +198,9 @@ def face_average_precision(
     face_in_order, cluster_in_order = is_face[order], cluster[order]
 
     def statistic(weights: IntArray) -> FloatArray:
-        return _average_precisions(weights[:, cluster_in_order], face_in_order, ends)
+        # A few resamples at a time: their weights are spread over all crops, not over subjects only.
+        parts = np.array_split(weights, -(-weights.shape[0] * len(order) // WEIGHT_CELLS))
+        return np.concatenate([_average_precisions(part[:, cluster_in_order], face_in_order, ends) for part in parts])
 
     drawn = bootstrap_over_subjects(
         statistic,

@@ -8,10 +8,10 @@ Everything here is pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from countenance.assessment.cost_report import CostReport
 from countenance.assessment.differential import Differential, GroupErrorRates
@@ -49,11 +49,6 @@ class Gate(Result):
     unit: str
     reason: str
     warning: str = ""
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Gate:
-        """Read back what ``to_dict`` wrote."""
-        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from countenance.assessment.cost_report import CostReport
 from countenance.assessment.results import Measurement, Result
@@ -67,12 +66,6 @@ class KpiSheet(Result):
     def __post_init__(self) -> None:
         if any(len(row.cells) != len(self.columns) for row in self.rows):
             raise AssessmentError("A row of the KPI sheet has not one cell for each model: give every model its cell.")
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> KpiSheet:
-        """Read back what ``to_dict`` wrote."""
-        rows = tuple(KpiRow(row["name"], tuple(KpiCell(**cell) for cell in row["cells"])) for row in values["rows"])
-        return cls(tuple(values["columns"]), values["champion"], rows)
 
 
 @dataclass(frozen=True)

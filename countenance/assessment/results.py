@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from countenance.errors import AssessmentError
 
@@ -16,7 +17,12 @@ NOT_LABELLED = "not labelled"
 
 @dataclass(frozen=True)
 class Result:
-    """Base of every result: ``to_dict`` gives types that JSON can carry, with None for what is missing."""
+    """Base of every result: ``to_dict`` gives types that JSON can carry, with None for what is missing.
+
+    ``from_dict`` reads them back, for results that hold no arrays.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain dicts, lists, numbers, texts and None.
@@ -25,6 +31,22 @@ class Result:
             AssessmentError: a number is not finite; JSON has no word for it.
         """
         return {field.name: plain(getattr(self, field.name), where=field.name) for field in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read back what ``to_dict`` wrote, results within results included.
+
+        Raises:
+            AssessmentError: a key is missing or unknown, or a value is of the wrong kind.
+        """
+        try:
+            return TypeAdapter(cls).validate_python(dict(values))
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise AssessmentError(
+                f"A stored {cls.__name__} does not fit at '{place}' ({first['msg']}): write it again."
+            ) from error
 
 
 def plain(value: object, *, where: str = "the value") -> Any:
@@ -96,8 +118,3 @@ class Measurement(Result):
     def missing(cls, unit: str, *, higher_is_better: bool, note: str = NOT_LABELLED) -> Measurement:
         """Return the measurement of something that could not be measured; ``note`` says why."""
         return cls(None, None, None, 0, unit, higher_is_better, note)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Measurement:
-        """Read back what ``to_dict`` wrote."""
-        return cls(**values)

@@ -133,3 +133,11 @@ def test_the_mean_over_subjects_ignores_the_order_of_photos():
     again = mean_over_subjects(RowScores(values[order], "years", False, False), subjects[order], resampling=QUICK)
     assert again.value == pytest.approx(first.value)
     assert (again.low, again.high) == (pytest.approx(first.low), pytest.approx(first.high))
+
+
+def test_average_precision_does_not_depend_on_how_many_resamples_are_weighed_at_a_time(monkeypatch):
+    generator = np.random.default_rng(0)
+    labels, scores = generator.random(80) < 0.5, generator.random(80)
+    whole = face_average_precision(labels, scores, resampling=QUICK)
+    monkeypatch.setattr("countenance.assessment.attributes.WEIGHT_CELLS", 500)
+    assert face_average_precision(labels, scores, resampling=QUICK) == whole

@@ -95,3 +95,10 @@ def test_the_cost_under_weights_by_hand():
     assert resampler.rates(np.array([[1, 1], [3, 1]])) == pytest.approx(np.array([[0.25, 0.5], [0.25, 0.25]]))
     assert resampler(np.array([[1, 1]])) == pytest.approx([1000 * (0.5 * 2 * 0.5 + 0.5 * 100 * 0.25)])
     assert np.isnan(resampler(np.array([[2, 0]]))).all()
+
+
+def test_of_equally_cheap_thresholds_the_highest_is_taken():
+    # At 0.1: FMR 1/2, FNMR 0. At 0.5: FMR 0, FNMR 1/2. Same price, same cost.
+    even = prices(cost_false_match=4.0, cost_false_non_match=4.0, mated_prior=0.5)
+    best = cost_optimal_threshold([0.2, 0.9], [0.1, 0.5], even)
+    assert (best.threshold, best.fmr, best.cost) == (0.5, 0.0, 1000.0)

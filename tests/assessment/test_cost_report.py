@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from countenance.assessment.cost import CostModel
-from countenance.assessment.cost_report import cost_report
+from countenance.assessment.cost_report import CostReport, cost_report
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.intervals import Resampling
 from countenance.assessment.pairs import ComparisonScores
@@ -40,7 +40,7 @@ def test_money_by_group_by_hand():
     # Overall: 5 of 43 turned away, 76 false matches of all 86 * 85 / 2 - 43 pairs.
     assert report.overall.value == pytest.approx(1000 * (5 / 43 + 50 * 76 / (86 * 85 / 2 - 43)))
     assert report.overall.low < report.overall.value < report.overall.high
-    assert json.dumps(report.to_dict(), allow_nan=False)
+    assert CostReport.from_dict(json.loads(json.dumps(report.to_dict(), allow_nan=False))) == report
 
 
 def test_an_error_that_was_never_seen_still_widens_the_interval():

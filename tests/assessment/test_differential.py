@@ -1,9 +1,11 @@
+import json
 import math
 
 import numpy as np
 import pytest
 
 from countenance.assessment.differential import (
+    Differential,
     GroupErrorCounts,
     error_rates_by_group,
     gini,
@@ -47,6 +49,7 @@ def test_false_matches_count_within_the_group_only_and_at_the_common_threshold()
     assert found.fmr_disparity.value == pytest.approx(1 / math.sqrt(0.4))
     assert found.fmr_gini == pytest.approx(2 * (2 * 0.6) / (2 * 4 * 0.7))
     assert found.fnmr_disparity.note == "not measurable: a group has no false non-match"
+    assert Differential.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
 
 
 def test_a_suppressed_group_shows_nothing_but_its_name():

@@ -10,6 +10,7 @@ from countenance.assessment.cost_report import cost_report
 from countenance.assessment.differential import Differential, GroupErrorRates
 from countenance.assessment.gates import (
     Gate,
+    GateDecision,
     Waiver,
     at_most,
     bias_index_gate,
@@ -244,3 +245,6 @@ def test_a_decision_is_json_and_a_gate_comes_back_from_it():
     decision = decide([gate_of("a", "INCONCLUSIVE")], [waiver("a", "INCONCLUSIVE")], NOW)
     written = json.loads(json.dumps(decision.to_dict(), allow_nan=False))
     assert Gate.from_dict(written["gates"][0]) == decision.gates[0]
+    assert GateDecision.from_dict(written) == decision
+    signed = waiver("a", "FAIL")
+    assert Waiver.from_dict(json.loads(json.dumps(signed.to_dict()))) == signed

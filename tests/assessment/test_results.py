@@ -61,3 +61,11 @@ def test_an_optional_float_is_none_for_none_and_nan():
     assert optional_float(None) is None
     assert optional_float(float("nan")) is None
     assert optional_float(np.float32(0.5)) == 0.5
+
+
+def test_a_stored_result_that_does_not_fit_is_refused_by_its_place():
+    stored = Measurement(0.5, None, 0.75, 4, "proportion", True).to_dict()
+    with pytest.raises(AssessmentError, match="stored Measurement does not fit at 'colour'"):
+        Measurement.from_dict(stored | {"colour": "red"})
+    with pytest.raises(AssessmentError, match="at 'count'"):
+        Measurement.from_dict({name: value for name, value in stored.items() if name != "count"})

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.assessment.intervals import Resampling, subject_weights
+from countenance.assessment.pairs import ComparisonScores
 from countenance.assessment.verification import (
     TarResampler,
     allowed_false_accepts,
@@ -18,7 +19,7 @@ from countenance.assessment.verification import (
     weighted_pair_totals,
 )
 from countenance.errors import AssessmentError
-from tests.assessment.populations import scored, scores_of
+from tests.assessment.populations import pairs_of, scored, scores_of
 
 TIED_SCORES = st.lists(st.integers(-5, 5).map(lambda n: n / 5), min_size=1, max_size=60)
 FARS = st.floats(1e-4, 0.999)
@@ -121,6 +122,19 @@ def test_a_resampled_tar_equals_that_of_the_comparisons_written_out_as_often(far
     (weights,) = subject_weights(12, 40, np.random.default_rng(0))
     expected = [tar_by_repeating_every_comparison(world, far, row) for row in weights]
     assert TarResampler(world, far)(weights) == pytest.approx(np.array(expected), nan_ok=True)
+
+
+def test_a_resample_walks_past_the_comparisons_of_subjects_that_were_not_drawn():
+    subjects = ["s00", "s00"] + [f"s{number:02d}" for number in range(1, 12)]
+    pairs = pairs_of(subjects)
+    not_drawn = pairs.non_mated_subject_second == 11
+    scores = np.where(not_drawn, 0.9, np.linspace(0.5, 0.0, len(not_drawn)))
+    scores[np.flatnonzero(~not_drawn)[0]] = 1.0
+    world = ComparisonScores(pairs, np.array([0.7]), scores)
+    weights = np.append(np.ones(11, dtype=np.int64), 0)
+    # One false accept is allowed; the highest comparison spends it, and twelve of weight zero follow.
+    assert TarResampler(world, 0.02)(weights[None]).tolist() == [1.0]
+    assert tar_by_repeating_every_comparison(world, 0.02, weights) == 1.0
 
 
 def test_measured_tar_carries_an_interval_that_holds_the_point():
