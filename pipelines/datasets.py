@@ -78,6 +78,18 @@ class TextDataset(FileDataset[str]):
         path.write_text(data, encoding="utf-8")
 
 
+class BytesDataset(FileDataset[bytes]):
+    """A file as it is, e.g. an exported model."""
+
+    def read(self, path: Path) -> bytes:
+        """Read all of it."""
+        return path.read_bytes()
+
+    def write(self, data: bytes, path: Path) -> None:
+        """Write all of it."""
+        path.write_bytes(data)
+
+
 class TableDataset(FileDataset[pd.DataFrame]):
     """A table: Parquet, or CSV where DVC plots it."""
 
@@ -141,20 +153,3 @@ class NetworkDataset(FileDataset[Any]):
         from countenance.learning.checkpoint import save_network
 
         save_network(data, path)
-
-
-class ArraysDataset(FileDataset[dict[str, Any]]):
-    """Named NumPy arrays in one safetensors file."""
-
-    def read(self, path: Path) -> dict[str, Any]:
-        """Load every array."""
-        from safetensors.numpy import load_file
-
-        return load_file(path)
-
-    def write(self, data: dict[str, Any], path: Path) -> None:
-        """Save every array, contiguous."""
-        import numpy as np
-        from safetensors.numpy import save_file
-
-        save_file({name: np.ascontiguousarray(array) for name, array in data.items()}, path)

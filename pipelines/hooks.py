@@ -16,12 +16,6 @@ class RoomHooks:
     """Checks a run's inputs before it starts, and logs every `*_metrics` data set to the MLflow run."""
 
     @hook_impl
-    def after_context_created(self, context: Any) -> None:
-        """Keep the progress readable: Kedro's line for every load and save is for debugging."""
-        for name in ("kedro.io", "kedro_mlflow", "mlflow", "alembic", "great_expectations", "httpx"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-
-    @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any) -> None:
         """Refuse to start on missing data, and say which room writes them."""
         missing = [
@@ -29,6 +23,11 @@ class RoomHooks:
         ]
         if missing:
             raise DataError(_what_is_missing(missing, catalog))
+
+    @hook_impl
+    def before_node_run(self, node: Any, catalog: Any, inputs: dict[str, Any]) -> None:
+        """Say what is being done."""
+        logging.getLogger("pipelines").info("%s", node.name.replace("_", " "))
 
     @hook_impl
     def after_node_run(self, node: Any, catalog: Any, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:

@@ -10,11 +10,6 @@ from pipelines import (
     distillation,
     evaluation,
     ingestion,
-    monitoring,
-    registration,
-    reporting,
-    rollback,
-    rollout,
     training,
     validation,
 )
@@ -26,14 +21,10 @@ ROOMS = {
     "distillation": distillation,
     "evaluation": evaluation,
     "bias": bias,
-    "registration": registration,
-    "rollout": rollout,
-    "monitoring": monitoring,
-    "reporting": reporting,
 }
 """The rooms of `kedro run`, in the order in which they work."""
 
-OPERATOR_COMMANDS = {"rollback": rollback}
+OPERATOR_COMMANDS = {}
 """Run on purpose only, by a person."""
 
 

@@ -1,6 +1,7 @@
 """Kedro's settings: how configuration is found, which hooks run, and that nothing reports home."""
 
 import os
+import warnings
 
 from kedro.config import OmegaConfigLoader
 
@@ -15,6 +16,9 @@ os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 # MLflow prints emoji and links after each run; the run's name and place are in the log already.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
+# kedro-mlflow subclasses PythonModel without annotations; MLflow says so at every start, and we can't mend it.
+warnings.filterwarnings("ignore", message=".*type hints to the `predict` method.*")
+
 HOOKS = (RoomHooks(),)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
@@ -23,6 +27,8 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"mlflow": ["mlflow*"]},
+    # Environments say only what differs, key by key.
+    "merge_strategy": {"parameters": "soft"},
     # `${environment:NAME,default}` reads an environment variable; Kedro refuses `oc.env` outside credentials.
     "custom_resolvers": {"environment": lambda name, default="": os.environ.get(name) or default},
 }

@@ -77,4 +77,4 @@ def _white(s: Float, height: Float, upper: Float) -> Float:
     # The ball is shaded by the lids: darker under the upper lid and in the corners.
     depth = np.clip((upper - height) / 0.30, 0.0, 1.0)
     shade = (0.42 + 0.58 * depth) * (1.0 - 0.30 * np.clip(np.abs(s) - 0.35, 0.0, 1.0))
-    return np.array([0.64, 0.61, 0.58], np.float32)[:, None, None] * shade
+    return np.array([0.57, 0.54, 0.51], np.float32)[:, None, None] * shade

@@ -74,7 +74,7 @@ def _rings(identity: Identity, plan: FacePlan) -> Float:
     slope = -0.22 * t["forehead_slope"] + 0.45 * child
     lips_z = 0.16 * t["lip_projection"]
     neck = (1.0 + 0.07 * t["neck_width"]) * (1 - 0.22 * child)
-    round_chin = 2.0 + 0.16 * t["chin_squareness"]
+    square = 0.16 * t["chin_squareness"]
     k, m, c = plan.crown_y, plan.mouth_y, plan.chin_y
     e = c / -11.3
     key = [
@@ -87,12 +87,12 @@ def _rings(identity: Identity, plan: FacePlan) -> Float:
         (27, 2.2, 9.35, 7.22 * width, -0.5, 2.3, -9.8 * depth, 1.8, 2.25),
         (37, 0.2, 9.05, 7.02 * width + 0.5 * cheek, -0.3, 0.4, -9.4 * depth, -0.2, 2.2),
         (50, -2.3 * e, 9.2, 6.92 * width + cheek, -0.3, -1.5 * e, -8.8 * depth, -2.2, 2.15),
-        (64, -4.8 * e, 9.4, 6.72 * (0.4 * width + 0.6 * jaw), -0.3, -3.1 * e, -7.7 * depth, -4.5, 2.05),
-        (72, m + 0.9, 9.5 + lips_z, 6.52 * jaw, -0.4, -4.1 * e, -7.0 * depth, -6.0, 2.0),
-        (80, m - 0.15, 9.35 + lips_z, 6.40 * jaw, -0.5, -4.9 * e, -6.5 * depth, -7.0, 2.0),
-        (88, m - 1.25, 9.05 + 0.4 * chin_z, 6.25 * jaw, -0.6, -5.6 * e, -6.2, -7.8, round_chin),
-        (97, 0.45 * m + 0.55 * c, 8.9 + chin_z, 6.00 * jaw, -0.6, -6.4 * e, -6.0, -8.8, round_chin),
-        (MENTON_ROW, c, 7.9 + chin_z, 5.55 * jaw, -0.7, -7.4 * e, -5.8, -9.8, round_chin),
+        (64, -4.8 * e, 9.4, 6.72 * (0.4 * width + 0.6 * jaw), -0.3, -3.1 * e, -7.7 * depth, -4.5, 2.06 + 0.1 * square),
+        (72, m + 0.9, 9.5 + lips_z, 6.52 * jaw, -0.4, -4.1 * e, -7.0 * depth, -6.0, 2.03 + 0.3 * square),
+        (80, m - 0.15, 9.35 + lips_z, 6.40 * jaw, -0.5, -4.9 * e, -6.5 * depth, -7.0, 2.0 + 0.55 * square),
+        (88, m - 1.25, 9.05 + 0.4 * chin_z, 6.25 * jaw, -0.6, -5.6 * e, -6.2, -7.8, 2.0 + 0.8 * square),
+        (97, 0.45 * m + 0.55 * c, 8.9 + chin_z, 6.00 * jaw, -0.6, -6.4 * e, -6.0, -8.8, 2.0 + square),
+        (MENTON_ROW, c, 7.9 + chin_z, 5.55 * jaw, -0.7, -7.4 * e, -5.8, -9.8, 2.0 + square),
         (109, c - 0.45, 5.6, 4.85 * (0.5 * jaw + 0.5 * neck), -1.0, -8.2 * e, -5.6, -10.6, 2.0),
         (113, c - 0.9, 2.5, 4.75 * neck, -1.3, -9.4 * e, -5.6, -11.6, 2.0),
         (117, -14.6 * e, 1.9, 5.1 * neck, -1.6, -13.0 * e, -6.0, -13.5, 2.0),

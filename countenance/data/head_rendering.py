@@ -144,13 +144,13 @@ def _with_iris(rgb: Float, opening: Float, places: Float, person: Person, condit
 def _dyed(person: Person, conditions: Conditions) -> Float:
     sheet = person.colour.copy()
     body = person.parts[0]
-    x, y = body.vertices[..., 0], body.vertices[..., 1]
+    rows, columns = body.vertices.shape[:2]
     colour = np.broadcast_to(conditions.cloth, body.vertices.shape)
     other = conditions.cloth[::-1] * 0.5 + 0.25
     if conditions.cloth_pattern == 1:
-        colour = np.where((np.arange(len(x))[:, None, None] % 4) < 2, colour, other)
+        colour = np.where((np.arange(rows)[:, None, None] % 4) < 2, colour, other)
     if conditions.cloth_pattern == 2:
-        colour = np.where((np.abs(x) < 3.0 + 0.5 * (y + 30))[..., None], other, colour)
+        colour = np.where((np.arange(columns)[None, :, None] % 8) < 4, colour, other)
     sheet[body.window] = colour
     return sheet
 

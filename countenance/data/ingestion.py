@@ -105,6 +105,26 @@ def group_of_faces(manifest: pd.DataFrame, groups: pd.DataFrame, attribute: str,
     return pd.Series(keys, index=manifest.index).map(by_key)
 
 
+def groups_by_face(
+    manifest: pd.DataFrame, groups: pd.DataFrame, attributes: Sequence[str], secret: bytes
+) -> pd.DataFrame:
+    """The group of every face for several attributes: ``face_id`` and one column an attribute, null where unknown.
+
+    Raises:
+        DataError: no face of the manifest has a group of some attribute.
+    """
+    table = pd.DataFrame({"face_id": manifest["face_id"].to_numpy()})
+    for attribute in attributes:
+        column = group_of_faces(manifest, groups, attribute, secret)
+        if column.isna().all():
+            raise DataError(
+                f"No face has a group of '{attribute}': check 'attributes' in parameters_bias.yml, and that the subject "
+                "secret is the one of the ingestion."
+            )
+        table[attribute] = column.to_numpy(dtype=object)
+    return table
+
+
 def _cut_all(importer: Importer, non_face_share: float, workers: int) -> Iterator[_CutFace]:
     progress = track(importer.photos(), what=f"Importing {importer.name}", total=len(importer), unit="photo")
     with ThreadPoolExecutor(workers) as pool:

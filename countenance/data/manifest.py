@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from countenance.data.alignment import five_points
 from countenance.errors import DataError
 from countenance.storage import write_aside
 
@@ -130,3 +132,12 @@ def ingestion_counts(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
             "subjects": int(faces["subject_id"].nunique()),
         }
     return {**counts, **label_coverage(manifest)}
+
+
+def with_five_points(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with a column ``landmarks_5``: [10] photo pixels of the alignment template's points, or None."""
+    reduced = [
+        None if points is None else five_points(np.asarray(points, dtype=np.float32), scheme).ravel()
+        for points, scheme in zip(manifest["landmarks"], manifest["landmark_scheme"], strict=True)
+    ]
+    return manifest.assign(landmarks_5=pd.Series(reduced, index=manifest.index, dtype="object"))

@@ -31,7 +31,7 @@ def paint_background(rng: np.random.Generator, size: tuple[int, int]) -> Float:
 
 def _colour(rng: np.random.Generator) -> Float:
     value = rng.uniform(0.03, 0.85) ** 1.3
-    hue = np.exp(rng.normal(0.0, 0.28, 3))
+    hue = np.exp(rng.normal(0.0, 0.2, 3))
     return np.asarray(np.clip(value * hue / hue.mean(), 0.01, 0.95), np.float32)
 
 

@@ -23,7 +23,7 @@ class Conditions:
         exposure: factor on all light.
         glasses: ``"none"``, ``"clear"`` or ``"dark"``.
         hat: ``"none"``, ``"beanie"`` or ``"cap"``; hat_colour its colour.
-        cloth: colour of the clothes; cloth_pattern 0 plain, 1 stripes, 2 two colours.
+        cloth: colour of the clothes; cloth_pattern 0 plain, 1 stripes around, 2 stripes down.
         hair_scale: factor on the hair's thickness.
         age_years: the person's age on that day.
         camera_distance: cm; face_scale: size relative to the usual; shift: of the face's centre, share of the photo.
@@ -149,5 +149,5 @@ def _light(rng: np.random.Generator) -> tuple[Float, Float, Float, Float]:
 def _dye(rng: np.random.Generator) -> Float:
     # Clothes are mostly muted; a few are bright.
     value = rng.uniform(0.02, 0.7) ** 1.4
-    hue = np.exp(rng.normal(0.0, 0.3 if rng.random() < 0.7 else 0.9, 3))
+    hue = np.exp(rng.normal(0.0, 0.2 if rng.random() < 0.75 else 0.7, 3))
     return np.asarray(np.clip(value * hue / hue.mean(), 0.01, 0.85), np.float32)

@@ -166,6 +166,13 @@ def contact_sheet(
 ) -> NDArray[np.uint8]:
     """Put photos of one size side by side, row by row, on a white sheet; shape (H, W, 3), sRGB.
 
+    ``docs/pictures/embedded-people.png``, with a person a column, is made by::
+
+        people = PeopleConfiguration(subjects=10, photos_per_subject=4, scenes=0, photo_size=112)
+        photos = list(synthesize_people(people, seed=7, workers=1))
+        rows = [photos[4 * person + number] for number in range(4) for person in range(10)]
+        PIL.Image.fromarray(contact_sheet(rows, columns=10)).quantize(256).save("embedded-people.png")
+
     Args:
         photos: at least one; all of the same size.
         columns: photos in a row.

@@ -6,6 +6,7 @@ import re
 from typing import Any, Literal
 
 import pandas as pd
+from pydantic import Field
 
 from countenance.configuration import Configuration
 from countenance.errors import ConfigurationError, DataError
@@ -20,7 +21,7 @@ class Expectation(Configuration):
     arguments: dict[str, Any]
     severity: Literal["critical", "warning"]
     why: str
-    only: dict[str, Any] = {}
+    only: dict[str, Any] = Field(default_factory=dict)
     """Restricts the expectation to rows with these column values, e.g. ``{is_face: true}``."""
 
 

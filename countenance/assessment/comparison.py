@@ -1,0 +1,115 @@
+"""Several models side by side: the same people, the same comparisons, the same resamples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from countenance.assessment.fairness import FairnessConfiguration, assess_by_group
+from countenance.assessment.held_out import AssessmentConfiguration, assess, compare, join_outputs
+from countenance.assessment.non_inferiority import paired_tar_difference
+from countenance.errors import AssessmentError
+from countenance.progress import track
+
+DISTILLED = "student_distilled"
+ALONE = "student_alone"
+
+
+def assess_all(
+    manifest: pd.DataFrame, outputs: Mapping[str, pd.DataFrame], configuration: AssessmentConfiguration
+) -> dict[str, Any]:
+    """Assess every model, and what distillation gained over the same student trained alone.
+
+    Args:
+        manifest: every row, with ``landmarks_5``.
+        outputs: by model.
+        configuration: rates, prices and resampling.
+
+    Returns:
+        ``models`` (an assessment each), ``distillation_gain`` (paired difference of TAR at the headline FAR) and the
+        ``headline_far``.
+    """
+    models = {
+        model: assess(model, manifest, said, configuration).to_dict()
+        for model, said in track(outputs.items(), what="Assessing models", total=len(outputs), unit="model")
+    }
+    scores = {
+        model: compare(join_outputs(manifest, outputs[model], "test"), configuration) for model in (DISTILLED, ALONE)
+    }
+    gain = paired_tar_difference(scores[DISTILLED], scores[ALONE], configuration.headline_far, configuration.resampling)
+    return {"headline_far": configuration.headline_far, "models": models, "distillation_gain": gain.to_dict()}
+
+
+def assess_all_by_group(
+    manifest: pd.DataFrame,
+    outputs: Mapping[str, pd.DataFrame],
+    groups: pd.DataFrame,
+    assessments: Mapping[str, Any],
+    configuration: AssessmentConfiguration,
+    fairness: FairnessConfiguration,
+) -> dict[str, Any]:
+    """Assess every model by group at its own operating threshold, which is common to all groups.
+
+    Args:
+        manifest: every row, with ``landmarks_5``.
+        outputs: by model.
+        groups: ``face_id`` and one column an attribute.
+        assessments: ``models`` of :func:`assess_all`, which hold the thresholds.
+        configuration: prices and resampling.
+        fairness: attributes and sizes.
+    """
+    attributes = {fairness.identity_attribute, *fairness.attributes}
+    unknown = attributes - set(groups.columns)
+    if unknown:
+        raise AssessmentError(
+            f"Attribute '{min(unknown)}' has no groups: name it under 'attributes' in parameters_bias.yml."
+        )
+    by_face = {attribute: groups.set_index("face_id")[attribute] for attribute in attributes}
+    return {
+        model: assess_by_group(
+            model, manifest, said, by_face, assessments[model]["operating"]["threshold"], configuration, fairness
+        ).to_dict()
+        for model, said in track(outputs.items(), what="Assessing groups", total=len(outputs), unit="model")
+    }
+
+
+def headline_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of an evaluation report that are compared from run to run; unlabelled tasks are left out."""
+    numbers: dict[str, Any] = {
+        model: {task: values["value"] for task, values in assessment["tasks"].items() if values["value"] is not None}
+        for model, assessment in report["models"].items()
+    }
+    gain = report["distillation_gain"]
+    names = ("difference", "low", "high")
+    numbers["distillation_gain"] = {name: gain[name] for name in names if gain[name] is not None}
+    return numbers
+
+
+def bias_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a bias report that are compared from run to run."""
+    return {
+        model: {
+            name: value
+            for name, value in {
+                "cost": assessment["cost"]["overall"]["value"],
+                "bias_index": assessment["cost"]["bias_index"]["value"],
+                "fmr_disparity": assessment["differential"]["fmr_disparity"]["value"],
+                "fnmr_disparity": assessment["differential"]["fnmr_disparity"]["value"],
+            }.items()
+            if value is not None
+        }
+        for model, assessment in report.items()
+    }
+
+
+def tar_table(report: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a model, protocol and FAR: ``model``, ``protocol``, ``far``, ``tar`` (null where not measurable)."""
+    rows = [
+        {"model": model, "protocol": protocol, "far": entry["at"]["far"], "tar": entry["tar"]}
+        for model, assessment in report["models"].items()
+        for protocol, key in (("face to face", "tar"), ("template to template", "template_tar"))
+        for entry in assessment[key]
+    ]
+    return pd.DataFrame(rows, columns=["model", "protocol", "far", "tar"])

@@ -1,0 +1,277 @@
+"""One model on people it never saw: every task, the comparison protocols, and the threshold it would decide at.
+
+The threshold is chosen on the validation people and judged on the test people; TAR at a FAR is measured on the test
+people alone, with the threshold that their own non-mated scores give, as the field does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from countenance.assessment.arrays import AnyArray, FloatArray
+from countenance.assessment.attributes import (
+    age_error,
+    face_accuracy,
+    gender_accuracy,
+    landmark_error,
+    pose_error,
+    smile_accuracy,
+    yaw_class_accuracy,
+)
+from countenance.assessment.cost import CostModel, cost_optimal_threshold
+from countenance.assessment.intervals import Rate, Resampling
+from countenance.assessment.pairs import ComparisonPairs, ComparisonScores
+from countenance.assessment.results import Measurement, Result
+from countenance.assessment.row_scores import landmark_array
+from countenance.assessment.templates import aggregate_templates
+from countenance.assessment.verification import (
+    TarAtFar,
+    ThresholdAtFar,
+    false_match_rate,
+    false_non_match_rate,
+    measure_tar_at_far,
+    tar_at_far,
+    threshold_at_far,
+)
+from countenance.configuration import Configuration
+from countenance.errors import AssessmentError
+
+OUTPUT_COLUMNS = (
+    "face_id",
+    "embedding",
+    "face_probability",
+    "landmarks_5",
+    "yaw_deg",
+    "pitch_deg",
+    "roll_deg",
+    "smile_probability",
+    "male_probability",
+    "age_years",
+)
+"""What a model says of each face: ``embedding`` [D] unit norm, ``landmarks_5`` [10] photo pixels, probabilities of a
+face, a smile and male, angles in degrees. A model that does not do a task has nulls there."""
+
+
+class AssessmentConfiguration(Configuration):
+    """How a model is assessed.
+
+    ``fars`` are the false accept rates of the TAR table and of the calibrated thresholds; ``headline_far`` is the one
+    that the KPI sheet and the gates compare. ``non_mated_limit`` bounds the comparisons that are drawn.
+    """
+
+    fars: tuple[float, ...] = (1e-3, 1e-2, 1e-1)
+    headline_far: float = Field(default=1e-2, gt=0, lt=1)
+    non_mated_limit: int = Field(default=1_000_000, ge=1)
+    resampling: Resampling = Resampling()
+    cost: CostModel
+
+
+@dataclass(frozen=True)
+class OperatingPoint(Result):
+    """The common threshold that costs least on the validation people, and its error rates on the test people."""
+
+    threshold: float
+    validation_cost: float
+    unit: str
+    fmr: Rate
+    fnmr: Rate
+
+
+@dataclass(frozen=True)
+class HeldOutAssessment(Result):
+    """Everything that was measured of one model.
+
+    ``tasks`` are keyed by task; ``tar`` and ``templates`` follow the configured FARs; ``calibrated`` are thresholds of
+    the validation people.
+    """
+
+    model: str
+    tasks: Mapping[str, Measurement]
+    tar: tuple[TarAtFar, ...]
+    template_tar: tuple[TarAtFar, ...]
+    calibrated: tuple[ThresholdAtFar, ...]
+    operating: OperatingPoint
+    subjects: int
+    faces: int
+
+
+def join_outputs(manifest: pd.DataFrame, outputs: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The manifest rows of a split with what a model says of them, under ``said_`` names.
+
+    Raises:
+        AssessmentError: a column of the outputs is missing, or a face has no output.
+    """
+    missing = [column for column in OUTPUT_COLUMNS if column not in outputs.columns]
+    if missing:
+        raise AssessmentError(f"The model's outputs have no column '{missing[0]}': run the evaluation pipeline again.")
+    rows = manifest[manifest["split"] == split]
+    renamed = outputs.rename(columns={name: f"said_{name}" for name in OUTPUT_COLUMNS if name != "face_id"})
+    joined = rows.merge(renamed, on="face_id", how="left", validate="one_to_one", indicator=True)
+    silent = int((joined["_merge"] != "both").sum())
+    if silent:
+        raise AssessmentError(f"{silent} faces of split '{split}' have no output: run the evaluation pipeline again.")
+    return joined.drop(columns="_merge")
+
+
+def assess(
+    model: str, manifest: pd.DataFrame, outputs: pd.DataFrame, configuration: AssessmentConfiguration
+) -> HeldOutAssessment:
+    """Assess one model on the validation and test rows of a manifest.
+
+    Args:
+        model: its name in the report.
+        manifest: every row, with ``landmarks_5`` [10] beside the manifest's own columns.
+        outputs: :data:`OUTPUT_COLUMNS` of every validation and test row.
+        configuration: rates, prices and resampling.
+
+    Raises:
+        AssessmentError: outputs are missing, or a split has no mated or no non-mated comparison.
+    """
+    test = join_outputs(manifest, outputs, "test")
+    calibration = compare(join_outputs(manifest, outputs, "validation"), configuration)
+    scores = compare(test, configuration)
+    headline = measure_tar_at_far(scores, configuration.headline_far, configuration.resampling)
+    named = test[test["is_face"] & test["subject_id"].notna()]
+    return HeldOutAssessment(
+        model=model,
+        tasks={**attribute_tasks(test, configuration.resampling), "identity": headline},
+        tar=tar_at_far(scores.mated, scores.non_mated, configuration.fars),
+        template_tar=template_tar(named, configuration),
+        calibrated=tuple(threshold_at_far(calibration.non_mated, far) for far in configuration.fars),
+        operating=operating_point(calibration, scores, configuration.cost),
+        subjects=int(named["subject_id"].nunique()),
+        faces=int(test["is_face"].sum()),
+    )
+
+
+def compare(rows: pd.DataFrame, configuration: AssessmentConfiguration) -> ComparisonScores:
+    """Compare every named face with every other one; the same comparisons for every model on the same rows.
+
+    Args:
+        rows: as :func:`join_outputs` gives them.
+        configuration: limit and seed.
+    """
+    named = rows[rows["is_face"] & rows["subject_id"].notna()]
+    if named.empty:
+        raise AssessmentError("No face of this split has a subject: identity cannot be assessed on it.")
+    pairs = ComparisonPairs.enumerate(
+        named["subject_id"].to_numpy(),
+        limit=configuration.non_mated_limit,
+        generator=configuration.resampling.generator(),
+    )
+    return pairs.score(embeddings_of(named))
+
+
+def embeddings_of(rows: pd.DataFrame) -> FloatArray:
+    """[N, D] float32 unit embeddings of joined rows."""
+    return np.stack([np.asarray(value, dtype=np.float32) for value in rows["said_embedding"]])
+
+
+def operating_point(calibration: ComparisonScores, test: ComparisonScores, cost: CostModel) -> OperatingPoint:
+    """Choose the threshold that costs least on ``calibration`` and measure its error rates on ``test``."""
+    optimum = cost_optimal_threshold(calibration.mated, calibration.non_mated, cost)
+    return OperatingPoint(
+        threshold=optimum.threshold,
+        validation_cost=optimum.cost,
+        unit=optimum.unit,
+        fmr=false_match_rate(test, optimum.threshold),
+        fnmr=false_non_match_rate(test, optimum.threshold),
+    )
+
+
+def template_tar(named: pd.DataFrame, configuration: AssessmentConfiguration) -> tuple[TarAtFar, ...]:
+    """The template protocol: each person's photos, alternately, make a reference and a probe template.
+
+    A photo counts as one medium. People with a single photo give a reference only.
+    """
+    ordered = named.sort_values(["subject_id", "face_id"], kind="stable")
+    turn = ordered.groupby("subject_id").cumcount() % 2
+    keys = ordered["subject_id"].astype("object") + np.where(turn == 0, "#reference", "#probe")
+    template_ids, names = pd.factorize(keys)
+    media_ids, _ = pd.factorize(ordered["photo_sha256"])
+    templates = aggregate_templates(embeddings_of(ordered), template_ids, media_ids)
+    person = np.array([names[index].rsplit("#", 1)[0] for index in templates.ids], dtype=object)
+    is_probe = np.array([names[index].endswith("#probe") for index in templates.ids])
+    similarity = templates.features[is_probe] @ templates.features[~is_probe].T
+    mated = person[is_probe][:, None] == person[~is_probe][None, :]
+    return tar_at_far(similarity[mated], similarity[~mated], configuration.fars)
+
+
+def attribute_tasks(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Measurement]:
+    """Measure the six tasks beside identity on joined rows.
+
+    A task without labels reads "not labelled"; a task that the model does not do is left out.
+    """
+    faces = rows[rows["is_face"]]
+    people = _objects(faces, "subject_id")
+    tasks: dict[str, Measurement] = {}
+    if _says(rows, "face_probability"):
+        boxed = rows[rows["box_xywh"].notna()]
+        says_face = _numbers(boxed, "said_face_probability") > 0.5
+        owners = _objects(boxed, "subject_id")
+        tasks["face"] = face_accuracy(_objects(boxed, "is_face"), says_face, subjects=owners, resampling=resampling)
+    if _says(faces, "landmarks_5"):
+        tasks["landmarks"] = _landmarks(faces, resampling)
+    if _says(faces, "yaw_deg"):
+        tasks["pose"] = _pose(faces, resampling)
+    if _says(faces, "male_probability"):
+        says_gender = np.where(_numbers(faces, "said_male_probability") > 0.5, "male", "female")
+        tasks["gender"] = gender_accuracy(
+            _objects(faces, "gender"), says_gender, subjects=people, resampling=resampling
+        )
+    if _says(faces, "smile_probability"):
+        says_smile = _numbers(faces, "said_smile_probability") > 0.5
+        tasks["smile"] = smile_accuracy(_objects(faces, "smiling"), says_smile, subjects=people, resampling=resampling)
+    if _says(faces, "age_years"):
+        years, said = _numbers(faces, "age_years"), _numbers(faces, "said_age_years")
+        tasks["age"] = age_error(years, said, subjects=people, resampling=resampling)
+    return tasks
+
+
+def _says(rows: pd.DataFrame, name: str) -> bool:
+    return bool(rows[f"said_{name}"].notna().any())
+
+
+def _objects(rows: pd.DataFrame, column: str) -> AnyArray:
+    return rows[column].to_numpy(dtype=object)
+
+
+def _numbers(rows: pd.DataFrame, column: str) -> FloatArray:
+    return rows[column].to_numpy(dtype=np.float64)
+
+
+def _landmarks(faces: pd.DataFrame, resampling: Resampling) -> Measurement:
+    labelled = faces[faces["landmarks_5"].notna()]
+    if labelled.empty:
+        return Measurement.missing("inter-ocular distance", higher_is_better=False)
+    return landmark_error(
+        landmark_array(labelled["landmarks_5"].tolist(), 5),
+        landmark_array(labelled["said_landmarks_5"].tolist(), 5),
+        subjects=_objects(labelled, "subject_id"),
+        resampling=resampling,
+    )
+
+
+def _pose(faces: pd.DataFrame, resampling: Resampling) -> Measurement:
+    angles = ["yaw_deg", "pitch_deg", "roll_deg"]
+    people = _objects(faces, "subject_id")
+    if faces[angles].notna().to_numpy().any():
+        said = faces[[f"said_{angle}" for angle in angles]].to_numpy(dtype=np.float64)
+        return pose_error(faces[angles].to_numpy(dtype=np.float64), said, subjects=people, resampling=resampling)
+    ranges = [None if bounds is None else (float(bounds[0]), float(bounds[1])) for bounds in faces["yaw_range"]]
+    classes = sorted({bounds for bounds in ranges if bounds is not None})
+    if not classes:
+        return Measurement.missing("degrees", higher_is_better=False)
+    said_yaw = _numbers(faces, "said_yaw_deg")
+    return yaw_class_accuracy(ranges, said_yaw, classes, subjects=people, resampling=resampling)
+
+
+def measured_of(assessments: Mapping[str, Any], model: str) -> dict[str, Measurement]:
+    """The task measurements of a model, read back from a report's JSON."""
+    return {task: Measurement.from_dict(values) for task, values in assessments[model]["tasks"].items()}

@@ -1,0 +1,113 @@
+"""From two models' outputs to the gates of a release: evidence, verdicts, waivers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import Field
+
+from countenance.assessment.cost import CostResampler
+from countenance.assessment.cost_report import cost_report
+from countenance.assessment.differential import GroupErrorCounts, error_rates_by_group
+from countenance.assessment.fairness import FairnessConfiguration, group_of_subjects
+from countenance.assessment.gate_policy import GateEvidence, GatePolicy, run_gates
+from countenance.assessment.gates import GateDecision, Waiver, decide
+from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
+from countenance.assessment.non_inferiority import (
+    paired_cost_difference,
+    paired_tar_difference,
+    paired_worst_group_fmr,
+    paired_worst_group_fnmr,
+)
+from countenance.assessment.results import Measurement
+from countenance.configuration import Configuration
+
+
+class WaiverRequest(Configuration):
+    """A waiver as an operator writes it: which verdicts of which gate, why, by whom, and for how many days."""
+
+    gate: str
+    verdicts: tuple[Literal["INCONCLUSIVE", "FAIL"], ...]
+    signed_by: str
+    reason: str
+    days: float = Field(gt=0, le=365)
+
+    def signed(self, now: datetime) -> Waiver:
+        """The waiver, signed now."""
+        return Waiver(self.gate, self.verdicts, self.signed_by, self.reason, now + timedelta(days=self.days))
+
+
+class CandidateRules(Configuration):
+    """What one candidate is held against: another model, or nothing for a first release."""
+
+    against: str | None = None
+    waivers: tuple[WaiverRequest, ...] = ()
+
+
+CHAMPION_GATES = ("tar_margin", "worst_group_fmr_ratio", "worst_group_fnmr_increase", "cost_increase")
+"""Gates that compare with a champion; a first release has none to be compared with."""
+
+
+def decide_release(
+    candidate: str,
+    rows: pd.DataFrame,
+    outputs: Mapping[str, pd.DataFrame],
+    thresholds: Mapping[str, float],
+    groups: pd.Series[Any],
+    measured: Mapping[str, Any],
+    gaps: Mapping[str, Measurement],
+    rules: CandidateRules,
+    policy: GatePolicy,
+    assessment: AssessmentConfiguration,
+    fairness: FairnessConfiguration,
+    *,
+    now: datetime,
+) -> GateDecision:
+    """Run every gate of a candidate and apply its waivers.
+
+    Args:
+        candidate: its name.
+        rows: the manifest, with ``landmarks_5``.
+        outputs: what the candidate and the model that it is held against say.
+        thresholds: each model's operating threshold.
+        groups: group of each face by ``face_id``.
+        measured: ``model_bytes`` and ``inference_ms`` (a :class:`Measurement`) of the exported candidate.
+        gaps: attribute gaps by the policy's names.
+        rules: against whom, and the waivers.
+        policy: limits.
+        assessment: prices and resampling.
+        fairness: group sizes.
+        now: the moment of the decision.
+    """
+    table = join_outputs(rows, outputs[candidate], "test")
+    scores, people = compare(table, assessment), group_of_subjects(table, groups)
+    threshold, sizes, resampling = thresholds[candidate], fairness.sizes, assessment.resampling
+    evidence: dict[str, Any] = {
+        "differential": error_rates_by_group(scores, people, threshold, sizes=sizes, resampling=resampling),
+        "cost": cost_report(scores, people, threshold, assessment.cost, sizes=sizes, resampling=resampling),
+        "attribute_gaps": gaps,
+        "model_bytes": measured["model_bytes"],
+        "latency_ms": measured["inference_ms"],
+    }
+    if rules.against is None:
+        policy = policy.model_copy(update=dict.fromkeys(CHAMPION_GATES))
+    else:
+        other = compare(join_outputs(rows, outputs[rules.against], "test"), assessment)
+        limit = thresholds[rules.against]
+        theirs = GroupErrorCounts(other, people, limit, sizes)
+        ours = GroupErrorCounts(scores, people, threshold, sizes)
+        mine, champion = (
+            CostResampler(scores, threshold, assessment.cost),
+            CostResampler(other, limit, assessment.cost),
+        )
+        evidence |= {
+            "tar_difference": paired_tar_difference(scores, other, assessment.headline_far, resampling),
+            "worst_group_fmr": paired_worst_group_fmr(ours, theirs, resampling),
+            "worst_group_fnmr": paired_worst_group_fnmr(ours, theirs, resampling),
+            "cost_difference": paired_cost_difference(mine, champion, resampling),
+        }
+    gates = run_gates(policy, GateEvidence(**evidence))
+    return decide(gates, [waiver.signed(now) for waiver in rules.waivers], now)

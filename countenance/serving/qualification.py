@@ -1,0 +1,70 @@
+"""An exported candidate before it may be gated: it loads, it answers as the network did, it is timed and weighed."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from countenance.errors import ModelError
+from countenance.learning.views import to_network_input
+from countenance.network.allinone import AllInOneNetwork, count_multiply_adds, count_parameters
+from countenance.network.export import UnitEmbedding, export_onnx
+from countenance.serving.engine import Engine
+
+GOLDEN_PROBES: Final = 16
+LARGEST_DIFFERENCE: Final = 1e-3
+"""Of any output against the network's own, relative to the larger of 1 and that output's largest value."""
+
+
+def qualify(network: AllInOneNetwork, *, seed: int, threads: int = 1) -> tuple[bytes, dict[str, Any]]:
+    """Export a network, check the export against it on golden probes, and measure it.
+
+    Args:
+        network: the candidate.
+        seed: of the probes, which are noise: they exercise every weight and show nobody.
+        threads: of the engine while it is timed.
+
+    Returns:
+        The ONNX bytes, and ``model_bytes``, ``parameters``, ``multiply_adds``, ``inference`` (see
+        :class:`~countenance.serving.engine.InferenceTime`) and ``golden_probe_difference``.
+
+    Raises:
+        ModelError: the export answers differently from the network.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        export_onnx(network, path)
+        model = path.read_bytes()
+    engine = Engine(model, threads=threads)
+    difference = _largest_difference(network, engine, seed)
+    if not difference <= LARGEST_DIFFERENCE:
+        raise ModelError(
+            f"The exported model differs from its network by {difference:.2g} on golden probes (at most "
+            f"{LARGEST_DIFFERENCE:g} is allowed): don't release it, and check the versions of torch and onnxscript."
+        )
+    return model, {
+        "input_size": network.configuration.input_size,
+        "embedding_dimension": network.configuration.embedding_dimension,
+        "model_bytes": len(model),
+        "parameters": count_parameters(network),
+        "multiply_adds": count_multiply_adds(network, network.configuration.input_size),
+        "inference": asdict(engine.measure_inference_time()),
+        "golden_probe_difference": difference,
+    }
+
+
+def _largest_difference(network: AllInOneNetwork, engine: Engine, seed: int) -> float:
+    size = network.configuration.input_size
+    probes = np.random.default_rng(seed).integers(0, 256, (GOLDEN_PROBES, size, size, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        expected = UnitEmbedding(network.eval())(to_network_input(probes))
+    answered = engine.run(probes)
+    return max(
+        float(np.abs(answered[name] - values.numpy()).max() / max(1.0, float(values.abs().max())))
+        for name, values in expected._asdict().items()
+    )

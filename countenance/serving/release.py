@@ -1,0 +1,154 @@
+"""The release unit: one directory that is registered, rolled out and served.
+
+It holds ``model.onnx``, ``release.json``, ``model_card.md`` and the reports that it was gated on. ``release.json``
+lists the sha256 of every other file, so that whoever opens the unit knows that it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from countenance.configuration import Configuration, narrow
+from countenance.errors import ConfigurationError, ModelError
+from countenance.network.export import INPUT_NAME, OUTPUT_NAMES
+from countenance.storage import write_folder_aside
+
+MODEL_FILE: Final = "model.onnx"
+RELEASE_FILE: Final = "release.json"
+MODEL_CARD_FILE: Final = "model_card.md"
+INPUT_MEAN: Final = 127.5
+INPUT_SCALE: Final = 127.5
+
+
+class InputSpecification(Configuration):
+    """What the model takes: ``images`` [n, 3, size, size] RGB, (x - 127.5) / 127.5."""
+
+    name: str = INPUT_NAME
+    size: int
+    layout: Literal["NCHW"] = "NCHW"
+    colour: Literal["RGB"] = "RGB"
+    mean: float = INPUT_MEAN
+    scale: float = INPUT_SCALE
+
+
+class CalibratedThreshold(Configuration):
+    """A cosine above which two faces are one person, at a false accept rate measured on people held out."""
+
+    far: float = Field(gt=0, le=1)
+    threshold: float
+
+
+class ReleaseManifest(Configuration):
+    """``release.json``: everything a user of the model must know, and the hash of every file beside it."""
+
+    release_id: str
+    candidate: str
+    input: InputSpecification
+    heads: tuple[str, ...] = OUTPUT_NAMES
+    thresholds: tuple[CalibratedThreshold, ...]
+    operating_threshold: float
+    """The common threshold at which this model decides; chosen by expected cost."""
+    embedding_dimension: int
+    embedding_space: str
+    """Embeddings may be compared only within one space; unless shown otherwise, a model's own."""
+    dataset_sha256: str
+    code_sha256: str
+    licenses: tuple[str, ...]
+    files: dict[str, str]
+
+
+class ReleaseDetails(Configuration):
+    """What a release is told of itself by the rooms that made it."""
+
+    candidate: str
+    input: InputSpecification
+    embedding_dimension: int
+    thresholds: tuple[CalibratedThreshold, ...]
+    operating_threshold: float
+    dataset_sha256: str
+    code_sha256: str
+    licenses: tuple[str, ...]
+
+
+def build_release(
+    folder: Path, model: bytes, details: ReleaseDetails, *, model_card: str, reports: Mapping[str, Any]
+) -> ReleaseManifest:
+    """Write a release unit to ``folder``; what was there is replaced only when the new one is complete.
+
+    The ``release_id`` follows from the model's bytes, its thresholds and its data, so the same candidate built again
+    has the same id; measured durations and reports don't change it.
+
+    Args:
+        folder: the unit's directory.
+        model: the exported network, ONNX.
+        details: input, thresholds and provenance.
+        model_card: Markdown.
+        reports: JSON documents by file name without ending, e.g. ``bias``.
+    """
+    with write_folder_aside(folder) as aside:
+        (aside / MODEL_FILE).write_bytes(model)
+        (aside / MODEL_CARD_FILE).write_text(model_card, encoding="utf-8")
+        for name, report in reports.items():
+            text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)
+            (aside / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        files = {file.name: file_sha256(file) for file in sorted(aside.iterdir())}
+        identity = _release_id(files[MODEL_FILE], details)
+        manifest = ReleaseManifest(
+            release_id=identity,
+            embedding_space=identity,
+            files=files,
+            **details.model_dump(),
+        )
+        (aside / RELEASE_FILE).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
+def open_release(folder: Path) -> ReleaseManifest:
+    """Read ``release.json`` and check the hash of every file that it lists.
+
+    Raises:
+        ModelError: the unit is missing, incomplete or was changed after it was built.
+    """
+    file = folder / RELEASE_FILE
+    if not file.is_file():
+        raise ModelError(f"Release unit {folder} has no {RELEASE_FILE}: run the registration pipeline first.")
+    try:
+        manifest = narrow(ReleaseManifest, json.loads(file.read_text(encoding="utf-8")), where=str(file))
+    except (json.JSONDecodeError, ConfigurationError) as error:
+        raise ModelError(f"{file} is not a release description: build the release unit again.") from error
+    for name, expected in manifest.files.items():
+        path = folder / name
+        if not path.is_file() or file_sha256(path) != expected:
+            raise ModelError(f"{path} is missing or was changed after it was released: build the release unit again.")
+    return manifest
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def code_sha256(package: Path) -> str:
+    """sha256 over every Python file under a package, names included: which code made a release."""
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _release_id(model_sha256: str, details: ReleaseDetails) -> str:
+    identity = {
+        "model": model_sha256,
+        "candidate": details.candidate,
+        "dataset": details.dataset_sha256,
+        "thresholds": [threshold.model_dump() for threshold in details.thresholds],
+        "operating_threshold": details.operating_threshold,
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

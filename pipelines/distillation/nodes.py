@@ -1,0 +1,55 @@
+"""Nodes of the distillation room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+
+def embed_with_teacher(manifest: pd.DataFrame, crops: Any, network: Any, parameters: dict[str, Any]) -> pd.DataFrame:
+    """What the teacher says of every named training face, computed once."""
+    from countenance.learning.recipe import teacher_features
+    from countenance.learning.tables import features_table
+
+    return features_table(teacher_features(manifest, crops, network, _configuration(parameters)))
+
+
+def train_alone(manifest: pd.DataFrame, crops: Any, seal: dict[str, Any], parameters: dict[str, Any]) -> Any:
+    """The student without a teacher."""
+    from countenance.learning.recipe import train_student_alone
+    from countenance.learning.tables import curves_table, effort_summary
+
+    network, record = train_student_alone(manifest, crops, _configuration(parameters))
+    return network, curves_table(record), effort_summary(record)
+
+
+def distil(
+    manifest: pd.DataFrame, crops: Any, features: pd.DataFrame, seal: dict[str, Any], parameters: dict[str, Any]
+) -> Any:
+    """The student by AdaDistill."""
+    from countenance.learning.recipe import train_student_distilled
+    from countenance.learning.tables import curves_table, effort_summary, features_from_table
+
+    teacher = features_from_table(features)
+    network, record = train_student_distilled(manifest, crops, teacher, _configuration(parameters))
+    return network, curves_table(record), effort_summary(record)
+
+
+def continue_on_faulty_delivery(
+    student: Any, delivery: pd.DataFrame, crops: Any, features: pd.DataFrame, parameters: dict[str, Any]
+) -> Any:
+    """The demonstration's damaged candidate: the distilled student, trained on with wrong labels."""
+    from countenance.learning import recipe
+    from countenance.learning.tables import curves_table, effort_summary, features_from_table
+
+    teacher = features_from_table(features)
+    network, record = recipe.continue_on_faulty_delivery(student, delivery, crops, teacher, _configuration(parameters))
+    return network, curves_table(record), effort_summary(record)
+
+
+def _configuration(parameters: dict[str, Any]) -> Any:
+    from countenance.configuration import narrow
+    from countenance.learning.recipe import DistillationConfiguration
+
+    return narrow(DistillationConfiguration, parameters, where="parameters_distillation.yml")

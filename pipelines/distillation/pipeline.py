@@ -1,0 +1,38 @@
+"""The distillation room: teacher and data → three candidates."""
+
+from kedro.pipeline import Pipeline, node
+
+from pipelines.distillation.nodes import continue_on_faulty_delivery, distil, embed_with_teacher, train_alone
+
+
+def create_pipeline() -> Pipeline:
+    """The teacher's features, then the student alone, the distilled student and the damaged candidate."""
+    parameters = "params:distillation"
+    return Pipeline(
+        [
+            node(
+                embed_with_teacher,
+                ["manifest", "crops", "all_in_one_network", parameters],
+                "teacher_features",
+                name="embed_with_teacher",
+            ),
+            node(
+                train_alone,
+                ["manifest", "crops", "validation_seal", parameters],
+                ["student_alone_network", "student_alone_curves", "student_alone_metrics"],
+                name="train_alone",
+            ),
+            node(
+                distil,
+                ["manifest", "crops", "teacher_features", "validation_seal", parameters],
+                ["student_distilled_network", "student_distilled_curves", "student_distilled_metrics"],
+                name="distil",
+            ),
+            node(
+                continue_on_faulty_delivery,
+                ["student_distilled_network", "faulty_delivery", "crops", "teacher_features", parameters],
+                ["student_damaged_network", "student_damaged_curves", "student_damaged_metrics"],
+                name="continue_on_faulty_delivery",
+            ),
+        ]
+    )

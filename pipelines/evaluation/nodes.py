@@ -1,0 +1,38 @@
+"""Nodes of the evaluation room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+
+def read_held_out(manifest: pd.DataFrame, crops: Any, network: Any) -> pd.DataFrame:
+    """What a network says of the validation and test faces."""
+    from countenance.learning.outputs import network_outputs
+
+    return network_outputs(network, manifest[manifest["split"] != "train"], crops)
+
+
+def read_held_out_with_teacher(
+    manifest: pd.DataFrame, crops: Any, all_in_one_outputs: pd.DataFrame, parameters: dict[str, Any]
+) -> pd.DataFrame:
+    """What the teacher says of them; where the all-in-one network is the teacher, that is known already."""
+    from countenance.configuration import narrow
+    from countenance.learning.outputs import outputs_of_teacher
+    from countenance.learning.recipe import DistillationConfiguration
+
+    configuration = narrow(DistillationConfiguration, parameters, where="parameters_distillation.yml")
+    return outputs_of_teacher(configuration, manifest[manifest["split"] != "train"], crops, all_in_one_outputs)
+
+
+def assess_models(manifest: pd.DataFrame, parameters: dict[str, Any], **outputs: pd.DataFrame) -> tuple[Any, Any, Any]:
+    """Every task of every model, what distillation gained, and the numbers that DVC and MLflow compare."""
+    from countenance.assessment.comparison import assess_all, headline_numbers, tar_table
+    from countenance.assessment.held_out import AssessmentConfiguration
+    from countenance.configuration import narrow
+    from countenance.data.manifest import with_five_points
+
+    configuration = narrow(AssessmentConfiguration, parameters, where="parameters_evaluation.yml")
+    report = assess_all(with_five_points(manifest), outputs, configuration)
+    return report, headline_numbers(report), tar_table(report)

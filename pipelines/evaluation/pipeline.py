@@ -1,0 +1,31 @@
+"""The evaluation room: models → outputs on held-out people → one report."""
+
+from kedro.pipeline import Pipeline, node
+
+from pipelines.evaluation.nodes import assess_models, read_held_out, read_held_out_with_teacher
+from pipelines.models import ASSESSED
+
+
+def create_pipeline() -> Pipeline:
+    """Read the held-out faces with every model, then assess all of them on the same comparisons."""
+    reading = [
+        node(read_held_out, ["manifest", "crops", f"{model}_network"], f"{model}_outputs", name=f"read_with_{model}")
+        for model in ASSESSED
+        if model != "teacher"
+    ]
+    reading.append(
+        node(
+            read_held_out_with_teacher,
+            ["manifest", "crops", "all_in_one_outputs", "params:distillation"],
+            "teacher_outputs",
+            name="read_with_teacher",
+        )
+    )
+    outputs = {model: f"{model}_outputs" for model in ASSESSED}
+    assessing = node(
+        assess_models,
+        {"manifest": "manifest", "parameters": "params:evaluation", **outputs},
+        ["evaluation_report", "evaluation_metrics", "tar_table"],
+        name="assess_models",
+    )
+    return Pipeline([*reading, assessing])

@@ -1,0 +1,170 @@
+"""The MLflow registry: versions of release units, and aliases as a projection of the rollout store.
+
+The rollout store is the truth. Aliases and tags show it to people; nothing reads them to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from countenance.errors import ModelError
+
+ALIASES: Final = ("champion", "previous", "canary", "shadow")
+_PIP_REQUIREMENTS: Final = ("onnxruntime", "numpy")
+
+
+def register_all(releases: Mapping[str, Any], *, model: str) -> dict[str, Any]:
+    """Register every release that its gates let pass; the record says who was refused and why."""
+    record: dict[str, Any] = {}
+    for name, release in releases.items():
+        passed = release["decision"] == "PASS"
+        version = register_release(Path(release["folder"]), release, model=model) if passed else None
+        record[name] = {**release, "model": model, "version": version, "registered": passed}
+    return record
+
+
+def register_release(folder: Path, release: Mapping[str, Any], *, model: str) -> str:
+    """Register one release unit; a unit with the same release id keeps the version that it has.
+
+    Args:
+        folder: the release unit.
+        release: its ``release_id``, ``decision``, ``operating_threshold``, ``identity`` and ``waived``.
+        model: name of the registered model.
+
+    Returns:
+        The version.
+
+    Raises:
+        ModelError: the unit was changed after it was built.
+    """
+    from countenance.serving.release import open_release
+
+    unit = open_release(folder)
+    if unit.release_id != release["release_id"]:
+        raise ModelError(f"Release unit {folder} is {unit.release_id}, not {release['release_id']}: build it again.")
+    client = MlflowClient()
+    _ensure_model(client, model)
+    known = version_of(client, model, unit.release_id)
+    if known is not None:
+        return known
+    return _create_version(client, model, folder, release, unit.candidate)
+
+
+def version_of(client: MlflowClient, model: str, release_id: str) -> str | None:
+    """The version that carries a release id, or None."""
+    found = client.search_model_versions(f"name = '{model}' and tags.release_id = '{release_id}'")
+    return str(found[0].version) if found else None
+
+
+def project_aliases(aliases: Mapping[str, str | None], *, model: str) -> dict[str, str | None]:
+    """Make the registry's aliases what the rollout store says; an alias edited by hand is put right.
+
+    Args:
+        aliases: release id by alias, None for an alias that nothing holds now.
+        model: name of the registered model.
+
+    Returns:
+        The version that each alias points at now.
+
+    Raises:
+        ModelError: a release of the store has no version in the registry.
+    """
+    client = MlflowClient()
+    present = client.get_registered_model(model).aliases
+    projected: dict[str, str | None] = {}
+    for alias in ALIASES:
+        release_id = aliases.get(alias)
+        version = None if release_id is None else version_of(client, model, release_id)
+        if release_id is not None and version is None:
+            raise ModelError(
+                f"Release {release_id} holds alias '{alias}' but has no version of '{model}': run the registration pipeline."
+            )
+        if version is None and alias in present:
+            client.delete_registered_model_alias(model, alias)
+        elif version is not None and str(present.get(alias)) != version:
+            client.set_registered_model_alias(model, alias, version)
+        projected[alias] = version
+    return projected
+
+
+def tag_rollout(release_id: str, tags: Mapping[str, str], *, model: str) -> None:
+    """Write ``rollout.*`` tags on a release's version, for people who read the registry."""
+    client = MlflowClient()
+    version = version_of(client, model, release_id)
+    if version is None:
+        raise ModelError(f"Release {release_id} has no version of '{model}': run the registration pipeline first.")
+    for key, value in tags.items():
+        client.set_model_version_tag(model, version, f"rollout.{key}", value)
+
+
+def _ensure_model(client: MlflowClient, model: str) -> None:
+    try:
+        client.get_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        client.create_registered_model(
+            model, description="Seven tasks of face analysis; every version is a release unit."
+        )
+
+
+def _create_version(client: MlflowClient, model: str, folder: Path, release: Mapping[str, Any], candidate: str) -> str:
+    import onnx
+
+    proto = onnx.load(folder / "model.onnx")
+    with _run():
+        logged = mlflow.onnx.log_model(
+            proto, name="model", signature=_signature(proto), pip_requirements=list(_PIP_REQUIREMENTS)
+        )
+        mlflow.log_artifacts(str(folder), artifact_path=f"release-{release['release_id']}")
+    created = client.create_model_version(
+        model,
+        logged.model_uri,
+        run_id=logged.run_id,
+        tags=_tags(release, candidate),
+        description=(folder / "model_card.md").read_text(encoding="utf-8").split("---", 2)[2].strip(),
+    )
+    return str(created.version)
+
+
+def _tags(release: Mapping[str, Any], candidate: str) -> dict[str, str]:
+    waived = ", ".join(release["waived"])
+    return {
+        "release_id": release["release_id"],
+        "candidate": candidate,
+        "gates": release["decision"] + (f" (waived: {waived})" if waived else ""),
+        "identity.tar": f"{release['identity']:.4f}",
+        "operating_threshold": f"{release['operating_threshold']:.4f}",
+    }
+
+
+def _signature(proto: Any) -> Any:
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    def tensor(value: Any) -> TensorSpec:
+        shape = [part.dim_value or -1 for part in value.type.tensor_type.shape.dim]
+        return TensorSpec(np.dtype(np.float32), tuple(shape), value.name)
+
+    return ModelSignature(
+        inputs=Schema([tensor(value) for value in proto.graph.input]),
+        outputs=Schema([tensor(value) for value in proto.graph.output]),
+    )
+
+
+@contextmanager
+def _run() -> Iterator[None]:
+    """The run that is active, or one of its own."""
+    if mlflow.active_run() is not None:
+        yield
+        return
+    with mlflow.start_run(run_name="registration"):
+        yield

@@ -1,0 +1,55 @@
+"""The registration room: candidates → gates → release units → registry."""
+
+from kedro.pipeline import Pipeline, node
+
+from pipelines.models import CANDIDATES
+from pipelines.registration.nodes import build_releases, export_candidate, gate_candidates, register_releases
+
+
+def create_pipeline() -> Pipeline:
+    """Export, gate, build and register every candidate."""
+    exports = [
+        node(
+            export_candidate,
+            [f"{name}_network", "params:registration"],
+            [f"{name}_onnx", f"{name}_export"],
+            name=f"export_{name}",
+        )
+        for name in CANDIDATES
+    ]
+    reports = {"evaluation_report": "evaluation_report", "bias_report": "bias_report"}
+    gating = node(
+        gate_candidates,
+        {
+            "manifest": "manifest",
+            "groups": "held_out_groups",
+            **reports,
+            "evaluation": "params:evaluation",
+            "bias": "params:bias",
+            "registration": "params:registration",
+            **_named("outputs", "export"),
+        },
+        "gate_report",
+        name="gate_candidates",
+    )
+    building = node(
+        build_releases,
+        {
+            "manifest": "manifest",
+            **reports,
+            "gate_report": "gate_report",
+            "registration": "params:registration",
+            "folder": "params:releases_folder",
+            **_named("onnx", "export", "metrics"),
+        },
+        "releases",
+        name="build_releases",
+    )
+    registering = node(
+        register_releases, ["releases", "params:registration"], "registration_record", name="register_releases"
+    )
+    return Pipeline([*exports, gating, building, registering])
+
+
+def _named(*kinds: str) -> dict[str, str]:
+    return {f"{name}_{kind}": f"{name}_{kind}" for name in CANDIDATES for kind in kinds}

@@ -1,0 +1,97 @@
+"""Release units of all candidates, from the rooms' reports and parameters."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import countenance
+from countenance.configuration import narrow
+from countenance.reporting.model_card import render_model_card
+from countenance.serving.release import (
+    CalibratedThreshold,
+    InputSpecification,
+    ReleaseDetails,
+    build_release,
+    code_sha256,
+)
+from pipelines.registration.gating import RegistrationConfiguration
+
+
+def build_units(
+    manifest: pd.DataFrame,
+    evaluation_report: Mapping[str, Any],
+    bias_report: Mapping[str, Any],
+    gate_report: Mapping[str, Any],
+    registration: Mapping[str, Any],
+    folder: Path,
+    named: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Build a unit for every candidate, passed or not: one that failed is evidence, and is not registered."""
+    configuration = narrow(RegistrationConfiguration, registration, where="parameters_registration.yml")
+    provenance = _provenance(manifest)
+    index: dict[str, Any] = {}
+    for name in configuration.candidates:
+        assessment, fairness, decision = evaluation_report["models"][name], bias_report[name], gate_report[name]
+        measured = named[f"{name}_export"]
+        card = render_model_card(
+            name,
+            purpose=configuration.purpose,
+            provenance=provenance,
+            assessment=assessment,
+            fairness=fairness,
+            decision=decision,
+            effort=named[f"{name}_metrics"],
+            measured=measured,
+        )
+        unit = build_release(
+            folder / name,
+            named[f"{name}_onnx"],
+            _details(name, assessment, measured, provenance),
+            model_card=card,
+            reports={"evaluation": assessment, "bias": fairness, "gates": decision, "measurements": measured},
+        )
+        index[name] = {
+            "release_id": unit.release_id,
+            "folder": str(folder / name),
+            "operating_threshold": unit.operating_threshold,
+            "decision": decision["verdict"],
+            "reason": decision["reason"],
+            "waived": [gate["name"] for gate in decision["gates"] if gate["verdict"] == "WAIVED"],
+            "identity": assessment["tasks"]["identity"]["value"],
+            "model_bytes": measured["model_bytes"],
+        }
+    return index
+
+
+def _details(
+    name: str, assessment: Mapping[str, Any], measured: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> ReleaseDetails:
+    return ReleaseDetails(
+        candidate=name,
+        input=InputSpecification(size=measured["input_size"]),
+        embedding_dimension=measured["embedding_dimension"],
+        thresholds=tuple(
+            CalibratedThreshold(far=entry["far"], threshold=entry["threshold"])
+            for entry in assessment["calibrated"]
+            if entry["threshold"] is not None
+        ),
+        operating_threshold=assessment["operating"]["threshold"],
+        dataset_sha256=provenance["dataset_sha256"],
+        code_sha256=provenance["code_sha256"],
+        licenses=tuple(provenance["licenses"]),
+    )
+
+
+def _provenance(manifest: pd.DataFrame) -> dict[str, Any]:
+    faces = "\n".join(sorted(manifest["face_id"] + " " + manifest["photo_sha256"] + " " + manifest["split"]))
+    return {
+        "sources": sorted(manifest["source"].unique().tolist()),
+        "licenses": sorted(manifest["license"].unique().tolist()),
+        "dataset_sha256": hashlib.sha256(faces.encode()).hexdigest(),
+        "code_sha256": code_sha256(Path(countenance.__file__).parent),
+    }
