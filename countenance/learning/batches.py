@@ -51,6 +51,8 @@ class BatchConfiguration(Configuration):
         identity_share: relative share of aligned crops of named subjects.
         attributes_share: relative share of crops of unnamed faces with gender, smile or age.
         localisation_share: relative share of box crops, faces and others: landmarks, pose, face or not.
+        unnamed_as_classes: an unnamed face with an aligned crop counts as a person of its own in the identity stream.
+            Distillation then learns from what the teacher says of it.
         decoded_mebibytes: how much memory decoded crops may take; they are kept until it is full.
 
     A stream that the data has no rows for gives its share to the others.
@@ -60,6 +62,7 @@ class BatchConfiguration(Configuration):
     identity_share: float = Field(default=0.6, ge=0.0)
     attributes_share: float = Field(default=0.15, ge=0.0)
     localisation_share: float = Field(default=0.25, ge=0.0)
+    unnamed_as_classes: bool = False
     decoded_mebibytes: int = Field(default=1536, ge=0)
 
 
@@ -124,6 +127,8 @@ class FaceDataset:
             view: np.array([reader.encoded(int(row), view) is not None for row in self._store_rows], dtype=bool)
             for view in CANONICAL_WARP
         }
+        if configuration.unnamed_as_classes:
+            self.labels = self.labels.with_own_classes((self.labels.is_face == 1) & self._has["aligned"])
         self.streams = self._split_into_streams()
         self._counts = self._shares()
         self._teacher_rows = self._match_teacher([str(face_id) for face_id in manifest["face_id"]])
@@ -180,7 +185,7 @@ class FaceDataset:
         missing = int((rows[self.streams.get("identity", np.array([], dtype=np.int64))] < 0).sum())
         if missing:
             raise ModelError(
-                f"The teacher has no feature for {missing} of the named training faces: compute the table again."
+                f"The teacher has no feature for {missing} of the identity stream's faces: compute the table again."
             )
         return rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -31,7 +31,7 @@ class FaceLabels:
         age_years: [M].
         age_std: [M] years.
         identity: [M] int64; contiguous over the subjects in sorted order, -1 = nobody.
-        subjects: subject of each class.
+        classes: number of identities.
     """
 
     is_face: Floats
@@ -44,12 +44,14 @@ class FaceLabels:
     age_years: Floats
     age_std: Floats
     identity: NDArray[np.int64]
-    subjects: tuple[str, ...]
+    classes: int
 
-    @property
-    def classes(self) -> int:
-        """Number of identities."""
-        return len(self.subjects)
+    def with_own_classes(self, faces: NDArray[np.bool_]) -> FaceLabels:
+        """The same labels, but each of the unnamed ``faces`` ([M] mask) is one more class of its own."""
+        alone = np.flatnonzero(faces & (self.identity < 0))
+        identity = self.identity.copy()
+        identity[alone] = self.classes + np.arange(len(alone))
+        return replace(self, identity=identity, classes=self.classes + len(alone))
 
 
 def labels_of(manifest: pd.DataFrame, *, landmark_scheme: Literal["5", "68"]) -> FaceLabels:
@@ -76,7 +78,7 @@ def labels_of(manifest: pd.DataFrame, *, landmark_scheme: Literal["5", "68"]) ->
         age_years=_numbers(manifest["age_years"]),
         age_std=_numbers(manifest["age_std"]),
         identity=np.array([-1 if pd.isna(name) else place[str(name)] for name in subject], dtype=np.int64),
-        subjects=subjects,
+        classes=len(subjects),
     )
 
 

@@ -68,6 +68,18 @@ def test_shares_decide_how_many_crops_of_each_kind_a_batch_has():
     assert len(targets.identity) == 10
 
 
+def test_unnamed_faces_join_the_identity_stream_as_classes_of_their_own():
+    rows, reader = small_world()
+    own = dataset(rows, reader, mix=MIX.model_copy(update={"unnamed_as_classes": True}))
+    assert own.labels.classes == 4 + 4
+    assert len(own.streams["identity"]) == 12 + 4
+    assert "attributes" not in own.streams
+    seen = torch.cat([own.batch(step).targets.identity for step in range(8)])
+    assert set(range(8)) <= set(seen.tolist())
+    nobody = ~rows["is_face"].to_numpy()
+    assert (own.labels.identity[nobody] == -1).all()
+
+
 def test_a_stream_without_faces_gives_its_share_to_the_others():
     rows, reader = small_world()
     named = rows[rows["subject_id"].notna()].reset_index(drop=True)
@@ -170,7 +182,7 @@ def test_a_named_face_that_the_teacher_never_saw_is_refused():
     rows, reader = small_world()
     table = features_for(rows)
     short = TeacherFeatures(table.face_ids[1:], table.features[1:])
-    with pytest.raises(ModelError, match="no feature for 1 of the named training faces"):
+    with pytest.raises(ModelError, match="no feature for 1 of the identity stream's faces"):
         dataset(rows, reader, teacher=short)
 
 

@@ -19,7 +19,16 @@ def test_classes_are_contiguous_over_sorted_subjects():
     rows = [manifest_row(str(index), subject_id=name) for index, name in enumerate(["zoe", None, "ann", "zoe"])]
     labels = labels_of(manifest(*rows), landmark_scheme="5")
     assert labels.identity.tolist() == [1, -1, 0, 1]
-    assert labels.subjects == ("ann", "zoe")
+    assert labels.classes == 2
+
+
+def test_unnamed_faces_can_become_classes_of_their_own():
+    rows = [manifest_row(str(index), subject_id=name) for index, name in enumerate(["zoe", None, None, "ann"])]
+    labels = labels_of(manifest(*rows), landmark_scheme="5")
+    more = labels.with_own_classes(np.array([True, False, True, True]))
+    assert more.identity.tolist() == [1, -1, 2, 0]
+    assert (more.classes, labels.classes) == (3, 2)
+    assert labels.identity.tolist() == [1, -1, -1, 0]
 
 
 def test_labels_are_read_in_the_manifests_units():
