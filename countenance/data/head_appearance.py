@@ -158,7 +158,7 @@ def _paint_beard(face: Patch, plan: FacePlan, identity: Identity, rng: np.random
     upper_outer, _, _, lower_outer = plan.lip_lines(face.x)
     strands = face.strands(rng, 60, 150)
     sparse = 0.10 * strands
-    below_nose = soft(plan.nose_base_y - 0.22 - y, 0.3)
+    below_nose = soft(plan.nose_base_y - 0.2 - 0.30 * away + sparse - y, 0.3)
     droop = plan.mouth_y + 0.1 + 0.5 * (plan.mouth_half_width + 0.5 - away)
     lip = soft(y - upper_outer - 0.02, 0.15) * below_nose * soft(y - droop + 0.9 + sparse, 0.4)
     lip *= soft(plan.mouth_half_width + 0.55 - away + sparse, 0.5)

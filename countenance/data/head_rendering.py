@@ -158,21 +158,26 @@ def _dyed(person: Person, conditions: Conditions) -> Float:
 def _draw_shell(
     canvas: Canvas, posed: PosedHead, vertices: Float, triangles: Indices, texture: Float, *, gloss: float, dim: float
 ) -> None:
-    screen = posed.camera.project(vertices.reshape(-1, 3))
-    shown, depth = rasterize(screen, triangles, _SHELL_VALUES, canvas.size, posed.camera.distance)
-    window = _around(screen, canvas.size)
-    x, y = shown[window][..., 0], shown[window][..., 1]
+    window, shown, depth = _rasterize_window(canvas, posed, vertices, triangles, _SHELL_VALUES)
+    x, y = shown[..., 0], shown[..., 1]
     red, green, blue, solid = _planes(texture, x * np.float32(TEXTURE - 1), y * np.float32(TEXTURE - 1))
     normal = _planes(grid_normals(vertices), x * np.float32(SHELL_COLUMNS - 1), y * np.float32(SHELL_ROWS - 1))
     colour = [plane * np.float32(dim) for plane in (red, green, blue)]
-    _blend(canvas, window, depth[window], colour, solid, normal, gloss, HAIR)
+    _blend(canvas, window, depth, colour, solid, normal, gloss, HAIR)
 
 
-def _around(screen: Float, size: tuple[int, int]) -> tuple[slice, slice]:
-    # The part of the canvas that holds all projected points.
-    low = np.floor(screen[:, :2].min(axis=0)).astype(int).clip(0, size)
-    high = np.ceil(screen[:, :2].max(axis=0)).astype(int).clip(0, size)
-    return slice(low[1], max(high[1], low[1] + 1)), slice(low[0], max(high[0], low[0] + 1))
+def _rasterize_window(
+    canvas: Canvas, posed: PosedHead, vertices: Float, triangles: Indices, values: Float
+) -> tuple[tuple[slice, slice], Float, Float]:
+    # Rasterize only the part of the canvas that holds the projected vertices; returns where that is.
+    screen = posed.camera.project(vertices.reshape(-1, 3))
+    low = np.floor(screen[:, :2].min(axis=0)).astype(int)
+    high = np.ceil(screen[:, :2].max(axis=0)).astype(int)
+    left, top = np.clip(low, 0, np.array(canvas.size) - 1).tolist()
+    right, bottom = np.clip(high, (left + 1, top + 1), np.maximum(canvas.size, (left + 1, top + 1))).tolist()
+    screen -= np.array([left, top, 0], np.float32)
+    shown, depth = rasterize(screen, triangles, values, (right - left, bottom - top), posed.camera.distance)
+    return (slice(top, bottom), slice(left, right)), shown, depth
 
 
 def _blend(
@@ -222,14 +227,12 @@ def _draw_hat(canvas: Canvas, person: Person, conditions: Conditions, posed: Pos
 
 def _draw_brim(canvas: Canvas, person: Person, conditions: Conditions, posed: PosedHead, height: float) -> None:
     brim = posed.turned(build_brim(person.head, height, 6.0))
-    screen = posed.camera.project(brim.reshape(-1, 3))
-    shown, depth = rasterize(screen, _BRIM_BOTH, _BRIM_VALUES, canvas.size, posed.camera.distance)
-    window = _around(screen, canvas.size)
-    x, y = shown[window][..., 0], shown[window][..., 1]
+    window, shown, depth = _rasterize_window(canvas, posed, brim, _BRIM_BOTH, _BRIM_VALUES)
+    x, y = shown[..., 0], shown[..., 1]
     normal = _planes(grid_normals(brim), x * np.float32(BRIM_COLUMNS - 1), y * np.float32(BRIM_ROWS - 1))
     colour = [np.full_like(x, 0.8 * conditions.hat_colour[channel]) for channel in range(3)]
-    solid = (depth[window] > NOTHING).astype(np.float32)
-    _blend(canvas, window, depth[window], colour, solid, normal, 0.05, CLOTH)
+    solid = (depth > NOTHING).astype(np.float32)
+    _blend(canvas, window, depth, colour, solid, normal, 0.05, CLOTH)
     canvas.casters.append((brim.reshape(-1, 3), _BRIM_TRIANGLES))
 
 
