@@ -73,15 +73,19 @@ def read_faces(
     for view, rows in track(jobs, what="reading faces", total=len(jobs), unit="batch"):
         crops = [reader.read_row(int(store_rows[row]), view) for row in rows]
         images = to_network_input(np.stack([CANONICAL_WARP[view].image(crop, size) for crop in crops]), device)
+        # Attributes come from aligned crops; of box crops only those without an aligned one need the mirror image.
+        whole = np.full(len(rows), True) if view == "aligned" else ~has["aligned"][rows]
+        chosen = torch.from_numpy(whole).to(images.device)
         with torch.inference_mode():
-            straight: FaceOutputs = network(images)
-            mirrored: FaceOutputs = network(images.flip(3))
-        if view == "aligned":
-            readings.embedding[rows] = F.normalize(straight.embedding + mirrored.embedding).cpu().numpy()
-            _put_attributes(readings, rows, straight, mirrored)
-        else:
-            _put_attributes(readings, rows[~has["aligned"][rows]], *_only(~has["aligned"][rows], straight, mirrored))
-            _put_local(readings, rows, straight, size)
+            outputs: FaceOutputs = network(images)
+            mirrored: FaceOutputs | None = network(images[chosen].flip(3)) if whole.any() else None
+        if mirrored is not None:
+            straight = FaceOutputs(*(tensor[chosen] for tensor in outputs))
+            _put_attributes(readings, rows[whole], straight, mirrored)
+            if view == "aligned":
+                readings.embedding[rows] = F.normalize(straight.embedding + mirrored.embedding).cpu().numpy()
+        if view == "box":
+            _put_local(readings, rows, outputs, size)
     _landmarks_to_photo(readings, manifest)
     return readings
 
@@ -102,11 +106,6 @@ def _empty(count: int, network: AllInOneNetwork) -> FaceReadings:
         visibility=unknown(points),
         pose_deg=unknown(3),
     )
-
-
-def _only(mask: NDArray[np.bool_], *outputs: FaceOutputs) -> tuple[FaceOutputs, ...]:
-    chosen = torch.from_numpy(mask)
-    return tuple(FaceOutputs(*(tensor[chosen.to(tensor.device)] for tensor in each)) for each in outputs)
 
 
 def _put_attributes(
