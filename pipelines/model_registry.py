@@ -77,6 +77,7 @@ def project_aliases(aliases: Mapping[str, str | None], *, model: str) -> dict[st
         ModelError: a release of the store has no version in the registry.
     """
     client = MlflowClient()
+    _ensure_model(client, model)
     present = client.get_registered_model(model).aliases
     projected: dict[str, str | None] = {}
     for alias in ALIASES:
@@ -84,7 +85,8 @@ def project_aliases(aliases: Mapping[str, str | None], *, model: str) -> dict[st
         version = None if release_id is None else version_of(client, model, release_id)
         if release_id is not None and version is None:
             raise ModelError(
-                f"Release {release_id} holds alias '{alias}' but has no version of '{model}': run the registration pipeline."
+                f"Release {release_id} holds alias '{alias}' but has no version of '{model}': "
+                "run the registration pipeline first."
             )
         if version is None and alias in present:
             client.delete_registered_model_alias(model, alias)

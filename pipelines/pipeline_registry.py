@@ -10,6 +10,11 @@ from pipelines import (
     distillation,
     evaluation,
     ingestion,
+    monitoring,
+    registration,
+    reporting,
+    rollback,
+    rollout,
     training,
     validation,
 )
@@ -21,10 +26,14 @@ ROOMS = {
     "distillation": distillation,
     "evaluation": evaluation,
     "bias": bias,
+    "registration": registration,
+    "rollout": rollout,
+    "monitoring": monitoring,
+    "reporting": reporting,
 }
 """The rooms of `kedro run`, in the order in which they work."""
 
-OPERATOR_COMMANDS = {}
+OPERATOR_COMMANDS = {"rollback": rollback}
 """Run on purpose only, by a person."""
 
 

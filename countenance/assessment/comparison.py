@@ -31,8 +31,17 @@ def assess_all(
         ``models`` (an assessment each), ``distillation_gain`` (paired difference of TAR at the headline FAR) and the
         ``headline_far``.
     """
+    unknown = {*configuration.thresholds_of, *configuration.thresholds_of.values()} - set(outputs)
+    if unknown:
+        raise AssessmentError(f"'thresholds_of' in parameters_evaluation.yml names '{min(unknown)}': that's no model.")
     models = {
-        model: assess(model, manifest, said, configuration).to_dict()
+        model: assess(
+            model,
+            manifest,
+            said,
+            configuration,
+            calibrated_on=outputs[configuration.thresholds_of.get(model, model)],
+        ).to_dict()
         for model, said in track(outputs.items(), what="Assessing models", total=len(outputs), unit="model")
     }
     scores = {

@@ -70,6 +70,8 @@ class AssessmentConfiguration(Configuration):
     non_mated_limit: int = Field(default=1_000_000, ge=1)
     resampling: Resampling = Resampling()
     cost: CostModel
+    thresholds_of: dict[str, str] = Field(default_factory=dict)
+    """Models that are shipped with the threshold of another one, e.g. of the model that they were made from."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,12 @@ def join_outputs(manifest: pd.DataFrame, outputs: pd.DataFrame, split: str) -> p
 
 
 def assess(
-    model: str, manifest: pd.DataFrame, outputs: pd.DataFrame, configuration: AssessmentConfiguration
+    model: str,
+    manifest: pd.DataFrame,
+    outputs: pd.DataFrame,
+    configuration: AssessmentConfiguration,
+    *,
+    calibrated_on: pd.DataFrame | None = None,
 ) -> HeldOutAssessment:
     """Assess one model on the validation and test rows of a manifest.
 
@@ -129,12 +136,14 @@ def assess(
         manifest: every row, with ``landmarks_5`` [10] beside the manifest's own columns.
         outputs: :data:`OUTPUT_COLUMNS` of every validation and test row.
         configuration: rates, prices and resampling.
+        calibrated_on: outputs that the thresholds are chosen on; None takes the model's own.
 
     Raises:
         AssessmentError: outputs are missing, or a split has no mated or no non-mated comparison.
     """
     test = join_outputs(manifest, outputs, "test")
-    calibration = compare(join_outputs(manifest, outputs, "validation"), configuration)
+    chosen_on = outputs if calibrated_on is None else calibrated_on
+    calibration = compare(join_outputs(manifest, chosen_on, "validation"), configuration)
     scores = compare(test, configuration)
     headline = measure_tar_at_far(scores, configuration.headline_far, configuration.resampling)
     named = test[test["is_face"] & test["subject_id"].notna()]

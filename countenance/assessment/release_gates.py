@@ -27,17 +27,18 @@ from countenance.configuration import Configuration
 
 
 class WaiverRequest(Configuration):
-    """A waiver as an operator writes it: which verdicts of which gate, why, by whom, and for how many days."""
+    """Waivers as an operator writes them: which verdicts of which gates, why, by whom, and for how many days."""
 
-    gate: str
+    gates: tuple[str, ...]
     verdicts: tuple[Literal["INCONCLUSIVE", "FAIL"], ...]
     signed_by: str
     reason: str
     days: float = Field(gt=0, le=365)
 
-    def signed(self, now: datetime) -> Waiver:
-        """The waiver, signed now."""
-        return Waiver(self.gate, self.verdicts, self.signed_by, self.reason, now + timedelta(days=self.days))
+    def signed(self, now: datetime) -> list[Waiver]:
+        """One waiver a gate, signed now."""
+        expires_at = now + timedelta(days=self.days)
+        return [Waiver(gate, self.verdicts, self.signed_by, self.reason, expires_at) for gate in self.gates]
 
 
 class CandidateRules(Configuration):
@@ -110,4 +111,4 @@ def decide_release(
             "cost_difference": paired_cost_difference(mine, champion, resampling),
         }
     gates = run_gates(policy, GateEvidence(**evidence))
-    return decide(gates, [waiver.signed(now) for waiver in rules.waivers], now)
+    return decide(gates, [waiver for request in rules.waivers for waiver in request.signed(now)], now)

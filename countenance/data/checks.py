@@ -79,5 +79,3 @@ def _picture_facts(crops: CropStore, row: int) -> tuple[bool, float, float, floa
     mean, deviation = cv2.meanStdDev(grey)
     sharpness = cv2.Laplacian(grey, cv2.CV_32F).var()
     return True, float(mean[0, 0]), float(deviation[0, 0]), float(sharpness)
-
-

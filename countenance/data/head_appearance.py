@@ -63,7 +63,7 @@ def paint_skin(identity: Identity, plan: FacePlan, head: HeadGeometry) -> SkinTe
     paint_eyes(face, plan, identity)
     np.clip(colour, 0.0, 1.0, out=colour)
     return SkinTexture(
-        colour=np.ascontiguousarray(colour.transpose(1, 2, 0)), detail=np.ascontiguousarray(detail.transpose(1, 2, 0))
+        colour=np.asarray(cv2.merge(list(colour)), np.float32), detail=np.asarray(cv2.merge(list(detail)), np.float32)
     )
 
 

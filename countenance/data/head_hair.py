@@ -16,7 +16,7 @@ SHELL_COLUMNS = 65
 _SKULL_ROWS = np.arange(0, 38, 2)  # rows of the head's grid that the shell follows, crown to eyes
 _HANGING_ROWS = 15
 SHELL_ROWS = len(_SKULL_ROWS) + _HANGING_ROWS
-TEXTURE = 256
+TEXTURE = 224
 
 # Thickness of the shell in cm (top, sides, back), at no and at full volume.
 _THICKNESS = {
@@ -204,13 +204,12 @@ def _paint(identity: Identity, plan: FacePlan, skin: Float, edge: Float, end: fl
     if identity.hair_style in _HANGS:
         solid *= np.clip((height - end - 0.6 + 0.9 * strands) * 2.0, 0.0, 1.0)
     solid[: TEXTURE // 12] = np.where(identity.hair_style == "bald", solid[: TEXTURE // 12], 1.0)
-    colour = identity.hair[None, None] * np.exp(0.30 * strands - 0.1)[..., None]
-    grey = np.clip(strands - 1.1 + 1.6 * identity.greyness, 0.0, 1.0) * (0 < identity.greyness < 0.85)
-    colour = colour * (1 - 0.5 * grey[..., None]) + 0.5 * grey[..., None] * 0.45
+    # Everything that brightens or darkens a strand is one plane; only grey strands have another colour.
+    shade = np.exp(0.30 * strands - 0.1) * (1 - 0.25 * np.clip(1.0 - above / 0.8, 0.0, 1.0))
     if identity.hair_style in ("parted", "long", "bob", "tied"):
         x = _enlarge(np.ascontiguousarray(skin[..., 0]))
         parting = np.exp(-(((x - 2.6 * identity.part) / 0.22) ** 2)) * np.clip((height - 7.0) / 2.0, 0.0, 1.0)
-        colour *= 1 - 0.6 * parting[..., None]
-    roots = np.clip(1.0 - above / 0.8, 0.0, 1.0)[..., None]
-    colour = colour * (1 - 0.25 * roots)
-    return np.asarray(np.concatenate([np.clip(colour, 0.0, 1.0), solid[..., None]], axis=-1), np.float32)
+        shade *= 1 - 0.6 * parting
+    grey = 0.5 * np.clip(strands - 1.1 + 1.6 * identity.greyness, 0.0, 1.0) * (0 < identity.greyness < 0.85)
+    planes = [np.clip(shade * (tint * (1 - grey) + 0.45 * grey), 0.0, 1.0) for tint in identity.hair]
+    return np.asarray(cv2.merge([np.asarray(plane, np.float32) for plane in (*planes, solid)]), np.float32)

@@ -118,8 +118,8 @@ def groups_by_face(
         column = group_of_faces(manifest, groups, attribute, secret)
         if column.isna().all():
             raise DataError(
-                f"No face has a group of '{attribute}': check 'attributes' in parameters_bias.yml, and that the subject "
-                "secret is the one of the ingestion."
+                f"No face has a group of '{attribute}': check 'attributes' in parameters_bias.yml, and that the "
+                "subject secret is the one of the ingestion."
             )
         table[attribute] = column.to_numpy(dtype=object)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,9 @@ class EmbeddedSource(Configuration):
     """The embedded people; ``skin_tone_bands`` names bands of the Monk scale (1 to 10)."""
 
     people: PeopleConfiguration = PeopleConfiguration()
-    skin_tone_bands: dict[str, tuple[int, ...]] = {"lighter": (1, 2, 3, 4, 5), "darker": (6, 7, 8, 9, 10)}
+    skin_tone_bands: dict[str, tuple[int, ...]] = Field(
+        default_factory=lambda: {"lighter": (1, 2, 3, 4, 5), "darker": (6, 7, 8, 9, 10)}
+    )
 
 
 class FolderSource(Configuration):
@@ -59,7 +62,11 @@ class IngestionConfiguration(Configuration):
     faulty_delivery: FaultyDelivery | None = None
 
 
-_FOLDER_IMPORTERS: Final = {"lfw": LfwImporter, "mtfl": MtflImporter, "utkface": UtkFaceImporter}
+_FOLDER_IMPORTERS: Final[dict[str, Callable[[Path], Importer]]] = {
+    "lfw": LfwImporter,
+    "mtfl": MtflImporter,
+    "utkface": UtkFaceImporter,
+}
 
 
 def build_importers(configuration: IngestionConfiguration) -> list[Importer]:

@@ -67,9 +67,12 @@ def render_model_card(
     }
     empty = [name for name, value in fields.items() if value in (None, "", [], ())]
     if empty:
-        raise ModelError(f"The model card of '{candidate}' has an empty field '{empty[0]}': fill it before registering.")
+        raise ModelError(f"The model card of '{candidate}' has an empty field '{empty[0]}': fill it, then register.")
     environment = Environment(
-        loader=PackageLoader("countenance.reporting"), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
+        loader=PackageLoader("countenance.reporting"),
+        undefined=StrictUndefined,
+        autoescape=False,  # Markdown, not HTML
+        keep_trailing_newline=True,
     )
     return environment.get_template("model_card.md.jinja").render(fields)
 

@@ -198,6 +198,8 @@ def _roll_out(
         costs=costs,
         load=configuration.load,
         look_every=configuration.look_every,
+        # A candidate that is still held as inconclusive makes room for the next one.
+        supersede=True,
     )
     return Rehearsed(candidate=release.candidate, release_id=release.release_id, story=story, skipped="", traffic=log)
 

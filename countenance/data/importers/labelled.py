@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -89,7 +89,7 @@ def reader_of(path: Path) -> Callable[[], bytes]:
     return lambda: read_photo_bytes(path)
 
 
-def category(value: object, names: Mapping[object, str], *, column: str, source: str) -> str | None:
+def category(value: Any, names: Mapping[Any, str], *, column: str, source: str) -> str | None:
     """Translate a coded label; an empty cell is None, a code that the source does not have is an error."""
     if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
         return None

@@ -1,0 +1,46 @@
+"""The reporting room: every report → one sheet and one page."""
+
+from kedro.pipeline import Pipeline, node
+
+from pipelines.models import ASSESSED, CANDIDATES
+from pipelines.reporting.nodes import make_report, picture_faces, show_sheet
+
+REPORTS = (
+    "ingestion_metrics",
+    "validation_report",
+    "training_metrics",
+    "evaluation_report",
+    "bias_report",
+    "gate_report",
+    "registration_record",
+    "rollout_report",
+    "monitoring_metrics",
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Choose faces to show, make the sheet and the page, print the sheet."""
+    by_model = [f"{model}_curves" for model in ASSESSED if model != "teacher"]
+    by_model += [f"{candidate}_{kind}" for candidate in CANDIDATES for kind in ("metrics", "export")]
+    return Pipeline(
+        [
+            node(
+                picture_faces,
+                ["manifest", "crops", "student_distilled_outputs", "params:reporting"],
+                "pictured_faces",
+                name="picture_faces",
+            ),
+            node(
+                make_report,
+                {
+                    "crops": "crops",
+                    "faces": "pictured_faces",
+                    "reporting": "params:reporting",
+                    **{name: name for name in (*REPORTS, *by_model)},
+                },
+                ["kpi_sheet", "report_page"],
+                name="make_report",
+            ),
+            node(show_sheet, ["kpi_sheet", "rollout_report", "params:reporting"], None, name="show_sheet"),
+        ]
+    )
