@@ -1,0 +1,107 @@
+"""The report at the end of a run: one HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from countenance.assessment.kpi import KpiSheet
+from countenance.reporting import sections
+from countenance.reporting.faces import FacePicture, face_context
+from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
+from countenance.reporting.plots import Plot, series_of
+
+__all__ = ["FacePicture", "ReportInputs", "render_report"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReportInputs:
+    """Everything that the report tells; an empty mapping or None reads "was not run".
+
+    Attributes:
+        title: of the page.
+        names: heading by model, in the order of the columns; other models are not shown.
+        sheet: the KPI sheet.
+        validation: findings of the validation room.
+        ingestion: counts by split and source.
+        evaluation: the evaluation report.
+        bias: by model.
+        gates: decision by candidate.
+        releases: by candidate, what was built and registered.
+        rollout: ``champion``, ``previous``, ``chain_events``, ``operator_minutes``, ``currency``, ``entries``.
+        curves: training curves by model.
+        faces: pictures with what is said of them.
+        monitoring: what drifted.
+        next_commands: (command, what it does) each.
+    """
+
+    title: str
+    names: Mapping[str, str]
+    sheet: KpiSheet
+    validation: Mapping[str, Any]
+    ingestion: Mapping[str, Any]
+    evaluation: Mapping[str, Any]
+    bias: Mapping[str, Any]
+    gates: Mapping[str, Any]
+    releases: Mapping[str, Any]
+    rollout: Mapping[str, Any]
+    curves: Mapping[str, pd.DataFrame]
+    faces: tuple[FacePicture, ...]
+    monitoring: Mapping[str, Any] | None
+    next_commands: tuple[tuple[str, str], ...]
+
+
+def render_report(inputs: ReportInputs) -> str:
+    """Render the page: the same inputs give the same bytes, and nothing in it asks the network for anything.
+
+    Raises:
+        DataError: a face picture is not an image.
+    """
+    environment = Environment(
+        loader=PackageLoader("countenance.reporting"),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    source, _, _ = PackageLoader("countenance.reporting").get_source(environment, "report.css")
+    page = environment.get_template("report.html.jinja")
+    return page.render(_context(inputs), style=Markup(source))
+
+
+def _context(inputs: ReportInputs) -> dict[str, Any]:
+    names = inputs.names
+    return {
+        "title": inputs.title,
+        "verdict": sections.verdict_section(inputs.rollout, inputs.sheet, names),
+        "sheet": sections.sheet_section(inputs.sheet),
+        "gain": sections.gain_section(inputs.evaluation),
+        "headline_far": inputs.evaluation.get("headline_far"),
+        "identity": sections.identity_section(inputs.evaluation, names),
+        "operating": sections.operating_section(inputs.evaluation, names),
+        "groups": sections.group_section(inputs.bias, names),
+        "gates": sections.gate_section(inputs.gates, inputs.releases, names),
+        "rollouts": sections.rollout_section(inputs.rollout, names),
+        "validation": inputs.validation,
+        "data": sections.data_section(inputs.ingestion),
+        "faces": [face_context(face, number) for number, face in enumerate(inputs.faces, start=1)],
+        "monitoring": sections.monitoring_section(inputs.monitoring),
+        "next_commands": inputs.next_commands,
+        "plots": _plots(inputs),
+    }
+
+
+def _plots(inputs: ReportInputs) -> dict[str, Plot | None]:
+    series = series_of(inputs.names, inputs.rollout.get("champion"))
+    evaluated = bool(inputs.evaluation)
+    return {
+        "identity": identity_plot(inputs.evaluation, series) if evaluated else None,
+        "tasks": task_plot(inputs.evaluation, series) if evaluated else None,
+        "groups": group_plot(inputs.bias, series),
+        "curves": curves_plot(inputs.curves, series),
+    }
