@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from countenance.reporting.plots import Plot, Series, drawing, finished, legend_below, panels
-from countenance.reporting.wording import TASK_TITLES, scale_of
+from countenance.reporting.plots import INK, Plot, Series, drawing, finished, legend_below, panels
+from countenance.reporting.wording import TASK_TITLES, direction, scale_of
 
 PROTOCOLS: Final = {"tar": "Face to face", "template_tar": "Template to template"}
 
@@ -24,10 +24,14 @@ def identity_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -
         for axis, (key, title) in zip(axes, PROTOCOLS.items(), strict=True):
             drawn = [_tar_line(axis, evaluation["models"][model][key], look) for model, look in shown.items()]
             axis.set(title=title, xscale="log", xlabel="false accept rate (FAR)")
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axis.xaxis.set_minor_formatter(NullFormatter())
             if not any(drawn):
                 axis.text(0.5, 0.5, "not measurable", transform=axis.transAxes, ha="center")
-        for model, look in shown.items():
-            _headline_interval(axes[0], evaluation["models"][model]["tasks"]["identity"], evaluation, look)
+        for at, (model, look) in enumerate(shown.items()):
+            # Side by side, as intervals of different models overlap.
+            far = evaluation["headline_far"] * 1.06 ** (at - (len(shown) - 1) / 2)
+            _headline_interval(axes[0], evaluation["models"][model]["tasks"]["identity"], far, look)
         if not axes[0].lines and not axes[1].lines:
             return None
         axes[0].set_ylabel("true accept rate (TAR), %")
@@ -47,11 +51,11 @@ def _tar_line(axis: Axes, entries: Sequence[Mapping[str, Any]], look: Series) ->
     return bool(points)
 
 
-def _headline_interval(axis: Axes, measured: Mapping[str, Any], evaluation: Mapping[str, Any], look: Series) -> None:
+def _headline_interval(axis: Axes, measured: Mapping[str, Any], far: float, look: Series) -> None:
     if measured["value"] is None or measured["low"] is None or measured["high"] is None:
         return
     low, high = measured["low"] * 100, measured["high"] * 100
-    axis.vlines(evaluation["headline_far"], low, high, color=look.colour, linewidth=4, alpha=0.35)
+    axis.vlines(far, low, high, color=look.colour, linewidth=3.5, alpha=0.4)
 
 
 def task_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -> Plot | None:
@@ -67,10 +71,11 @@ def task_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -> Pl
         return None
     rows = -(-len(measured) // 2)
     with drawing():
-        figure, axes = panels(8.6, rows * (0.9 + 0.27 * len(models)), rows=rows, columns=2, sharey=True)
+        figure, axes = panels(8.6, rows * (1.1 + 0.27 * len(models)), rows=rows, columns=2, sharey=True)
         for axis, (task, found) in zip(axes, measured.items(), strict=False):
             _dots(axis, [(look, found[model]) for model, look in models.items()])
-            axis.set_title(_task_title(task, next(item for item in found.values() if _has_value(item)) or {}))
+            first = next(item for item in found.values() if item is not None and item["value"] is not None)
+            axis.set(title=TASK_TITLES[task], xlabel=f"{scale_of(first['unit'])[2]}, {direction(first)}")
         for axis in axes[len(measured) :]:
             axis.set_visible(False)
         alt = "Each task by model, with intervals; the numbers are in the KPI sheet above."
@@ -79,12 +84,6 @@ def task_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -> Pl
 
 def _has_value(measured: Mapping[str, Any] | None) -> bool:
     return measured is not None and measured["value"] is not None
-
-
-def _task_title(task: str, measured: Mapping[str, Any]) -> str:
-    unit = scale_of(measured["unit"])[2]
-    better = "higher is better" if measured["higher_is_better"] else "lower is better"
-    return f"{TASK_TITLES[task]}, {unit} ({better})"
 
 
 def _dots(axis: Axes, rows: Sequence[tuple[Series, Mapping[str, Any] | None]]) -> None:
@@ -127,7 +126,7 @@ def group_plot(bias: Mapping[str, Any], series: Mapping[str, Series]) -> Plot | 
         axes[0].set_ylim(-0.55, len(names) - 0.45)
         for axis, title in zip(axes, ("False match rate, %", "False non-match rate, %", unit), strict=True):
             axis.set_title(title)
-            axis.set_xlim(left=0)
+            axis.set_xlim(left=-0.03 * axis.get_xlim()[1])
             axis.grid(visible=False, axis="y")
             for line in places[:-1]:
                 axis.axhline(line - 0.5, color=axis.xaxis.get_gridlines()[0].get_color(), linewidth=0.8)
@@ -165,28 +164,24 @@ def curves_plot(curves: Mapping[str, pd.DataFrame], series: Mapping[str, Series]
     with drawing():
         figure, axes = panels(8.6, 3.6, columns=2 if distilled else 1)
         for model, table in shown.items():
-            _curve(axes[0], table, "loss", series[model], series[model].label)
+            _curve(axes[0], table, "loss", series[model], dash=series[model].dash, label=series[model].label)
         axes[0].set(title="Loss (sum of all tasks)", xlabel="step", yscale="log")
         axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes[0].yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else ""))
         for model, table in distilled.items():
-            look = series[model]
-            _curve(axes[1], table, "alpha", look, f"alpha, {look.heading}")
-            _curve(axes[1], table, "teacher_agreement", look, f"agreement with the teacher, {look.heading}", thin=True)
+            _curve(axes[1], table, "alpha", series[model], dash="-")
+            _curve(axes[1], table, "teacher_agreement", series[model], dash=":")
         if distilled:
-            axes[1].set(title="AdaDistill: weight of the old centre", xlabel="step", ylim=(0, 1))
-            axes[1].legend(loc="best", fontsize=8.5)
-        axes[0].legend(loc="best", fontsize=8.5)
+            axes[1].set(title="AdaDistill: alpha, the weight of the old centre", xlabel="step", ylim=(0, 1))
+            for words, dash in (("alpha", "-"), ("agreement of student and teacher", ":")):
+                axes[1].plot([], [], color=INK, linestyle=dash, label=words)
+            axes[1].legend(loc="best")
+        legend_below(figure, axes[0])
         alt = "Training loss over steps for " + ", ".join(series[model].heading for model in shown) + "."
         return finished(figure, name="curves", alt=alt)
 
 
-def _curve(axis: Axes, table: pd.DataFrame, column: str, look: Series, label: str, *, thin: bool = False) -> None:
-    if column not in table.columns:
-        return
-    points = table[["step", column]].dropna()
-    width, alpha = (1.2, 0.7) if thin else (1.9, 1.0)
-    dash = ":" if thin else look.dash
-    axis.plot(
-        points["step"], points[column], color=look.colour, linestyle=dash, linewidth=width, alpha=alpha, label=label
-    )
+def _curve(axis: Axes, table: pd.DataFrame, column: str, look: Series, *, dash: Any, label: str | None = None) -> None:
+    if column in table.columns:
+        points = table[["step", column]].dropna()
+        axis.plot(points["step"], points[column], color=look.colour, linestyle=dash, linewidth=1.9, label=label)

@@ -79,7 +79,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
     return {
         "title": inputs.title,
         "verdict": sections.verdict_section(inputs.rollout, inputs.sheet, names),
-        "sheet": sections.sheet_section(inputs.sheet),
+        "sheet": sections.sheet_section(inputs.sheet, inputs.evaluation),
         "gain": sections.gain_section(inputs.evaluation),
         "headline_far": inputs.evaluation.get("headline_far"),
         "identity": sections.identity_section(inputs.evaluation, names),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 
 from countenance.reporting.plots import BAND, INK, LIMIT, MUTED, SERIES, Plot, drawing, finished, panels
-from countenance.reporting.rollout_words import is_bootstrap, stage_words
+from countenance.reporting.rollout_words import is_bootstrap, outcome_of, stage_words
 
 FLOOR: Final = -3.0
 """Evidence below a thousandth is drawn at a thousandth: it all says "none"."""
@@ -34,7 +34,7 @@ def rollout_plot(story: Mapping[str, Any], *, name: str, heading: str) -> Plot |
         return None
     clock, unit = _clock(story)
     with drawing():
-        figure, axes = panels(8.6, 6.0, rows=3, sharex=True, height_ratios=(1.2, 1.4, 1.2))
+        figure, axes = panels(8.6, 6.2, rows=3, sharex=True, height_ratios=(1.3, 1.4, 1.2))
         end = max(clock(looks[-1]["at"]), clock(story["moved_at"]))
         _draw_share(axes[0], story, clock, end)
         _draw_harm(axes[1], looks, clock)
@@ -81,7 +81,7 @@ def _draw_share(axis: Axes, story: Mapping[str, Any], clock: Callable[[str], flo
     axis.step(times, [*shares, shares[-1]], where="post", color=SERIES[1], linewidth=2.4)
     axis.fill_between(times, [*shares, shares[-1]], step="post", color=SERIES[1], alpha=0.18, linewidth=0)
     exposed = [value for value, (_, _, moment) in zip(shares, spans, strict=True) if moment["stage"] != "PROMOTED"]
-    top = max(10.0, 1.5 * max(exposed, default=0.0))
+    top = max(10.0, 1.9 * max(exposed, default=0.0))
     axis.set_ylim(0, top)
     axis.set_title("Share of the traffic that it answered, %")
     wide = [span for span in spans if span[1] - span[0] > 0.04 * end]
@@ -91,7 +91,9 @@ def _draw_share(axis: Axes, story: Mapping[str, Any], clock: Callable[[str], flo
         )
     last = story["moments"][-1]
     if last["stage"] in ("PROMOTED", "ROLLED_BACK", "ABORTED", "REJECTED"):
+        words = f"{outcome_of(story)[0]} "
         axis.axvline(clock(last["at"]), color=INK, linewidth=1.6)
+        axis.text(clock(last["at"]), top * 0.62, words, ha="right", va="center", fontweight="bold", fontsize=9.5)
 
 
 def _draw_harm(axis: Axes, looks: Sequence[Look], clock: Callable[[str], float]) -> None:
@@ -135,7 +137,7 @@ def _evidence(
         top = max(top, *tens)
         axis.plot(times, tens, color=colour, linestyle=dash, linewidth=width, label=label)
     top = math.ceil(top)
-    axis.set_ylim(FLOOR - 0.3, top + 0.4)
+    axis.set_ylim(FLOOR - (1.8 if top > 4 else 1.4), top + 0.4)  # room for the legend
     ticks = [-3, 0, 3, 6] if top > 4 else list(range(int(FLOOR), top + 1))
     axis.set_yticks(ticks, [_power(tick) for tick in ticks])
     axis.legend(loc="lower left", fontsize=8.5, ncols=4)
@@ -149,11 +151,11 @@ def _power(tick: int) -> str:
 def _limit(axis: Axes, limit: float, word: str) -> None:
     axis.axhline(math.log10(limit), color=LIMIT, linewidth=1.4, linestyle=(0, (6, 3)))
     axis.text(
-        0.995,
+        0.005,
         math.log10(limit),
         f"{word}: {limit:,.0f}",
         transform=axis.get_yaxis_transform(),
-        ha="right",
+        ha="left",
         va="bottom",
         color=LIMIT,
         fontsize=9,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from countenance.reporting.wording import heading, lasting, listed, many, moment, money, share
+from countenance.reporting.wording import heading, lasting, listed, many, moment, money, plain_times, share
 
 Tone = Literal["good", "bad", "open"]
 
@@ -75,7 +75,7 @@ def charge_sentence(rollout: Mapping[str, Any], names: Mapping[str, str]) -> str
     champion, previous = rollout.get("champion"), rollout.get("previous")
     if champion is None:
         return "No candidate is champion."
-    before = f" The one before was {heading(names, previous)}." if previous is not None else ""
+    before = f" Before it was {heading(names, previous)}, which stands ready." if previous is not None else ""
     minutes, events = rollout["operator_minutes"], many(rollout["chain_events"], "event")
     record = f" The record holds {events} in one chain of hashes; operators spent {minutes:,.1f} minutes."
     return f"{heading(names, champion)} is champion.{before}{record}"
@@ -142,11 +142,11 @@ def exposure_sentence(story: Mapping[str, Any]) -> str:
     """How many people and requests it answered on trial, and how many of them wrongly."""
     if not story["requests_exposed"]:
         return "" if is_bootstrap(story) else "It never answered anybody while it was on trial."
-    spared = story["champion_wrong_decisions"]
+    wrong, spared = story["wrong_decisions"], story["champion_wrong_decisions"]
     return (
         f"On trial it answered {many(story['requests_exposed'], 'request')} of "
-        f"{many(story['people_exposed'], 'person', 'people')}, {story['wrong_decisions']:,} of them wrongly; "
-        f"on the same requests the champion would have been wrong {many(spared, 'time')}."
+        f"{many(story['people_exposed'], 'person', 'people')}, {f'{wrong:,}' if wrong else 'none'} of them wrongly; "
+        f"on the same requests the champion would have been wrong {many(spared, 'time') if spared else 'never'}."
     )
 
 
@@ -172,6 +172,7 @@ def named(text: str, rollout: Mapping[str, Any], names: Mapping[str, str]) -> st
         name = heading(names, entry["candidate"])
         for key in (entry["release_id"], entry["candidate"]):
             text = text.replace(f"'{key}'", f"'{name}'")
+    text = plain_times(text)
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 

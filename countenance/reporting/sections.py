@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from countenance.assessment.kpi import KpiSheet
@@ -13,19 +14,20 @@ from countenance.reporting.rollout_words import (
     charge_sentence,
     is_bootstrap,
     named,
-    stage_words,
     stopped_sentence,
 )
 from countenance.reporting.wording import (
     NOT_MEASURABLE,
+    TASK_TITLES,
     Shown,
-    between,
+    direction,
     finite,
     heading,
     many,
     measurement,
     moment,
     percent,
+    plain_times,
     rate,
     scale_of,
     share,
@@ -33,6 +35,11 @@ from countenance.reporting.wording import (
 
 Names = Mapping[str, str]
 _TILES: Final = ("Identity", "Cost of misrecognition", "Bias index", "Inference time", "Model size")
+_HINTS: Final = {
+    "Cost of misrecognition": "at the model's own threshold",
+    "Bias index": "worst group's cost over the mean; 1 is equal",
+    "Inference time": "one image",
+}
 _SPLITS: Final = ("train", "validation", "test")
 
 
@@ -40,14 +47,11 @@ def verdict_section(rollout: Mapping[str, Any], sheet: KpiSheet, names: Names) -
     """Who is in charge and why, the champion's key figures, and a card a candidate."""
     champion = rollout.get("champion")
     entries = rollout.get("entries", ())
-    reason = next(
-        (entry["story"]["reason"] for entry in entries if entry["candidate"] == champion and entry["story"]), ""
-    )
     column = sheet.columns.index(sheet.champion) if sheet.champion is not None else None
     return {
         "champion": None if champion is None else heading(names, champion),
         "charge": charge_sentence(rollout, names),
-        "reason": named(reason, rollout, names),
+        "since": _since(rollout, names),
         "stopped": stopped_sentence(rollout, names),
         "played": bool(entries),
         "tiles": [] if column is None else [(row.name, row.cells[column]) for row in sheet.rows if row.name in _TILES],
@@ -55,14 +59,42 @@ def verdict_section(rollout: Mapping[str, Any], sheet: KpiSheet, names: Names) -
     }
 
 
-def sheet_section(sheet: KpiSheet) -> dict[str, Any]:
-    """The KPI sheet with its notes numbered."""
+def _since(rollout: Mapping[str, Any], names: Names) -> str:
+    """Since when the champion is in charge, and in whose place."""
+    story = next(
+        (entry["story"] for entry in rollout.get("entries", ()) if entry["candidate"] == rollout["champion"]), None
+    )
+    if story is None or story["final_stage"] != "PROMOTED":
+        return ""
+    place = next((entry for entry in rollout["entries"] if entry["release_id"] == story["champion"]), None)
+    instead = "" if place is None else f", in the place of {heading(names, place['candidate'])}"
+    return f"In charge since {moment(story['moved_at'])} UTC{instead}."
+
+
+def sheet_section(sheet: KpiSheet, evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """The KPI sheet with its notes numbered, and for each figure which way is better."""
     numbers: dict[str, int] = {}
     rows = [
-        (row.name, [(cell, numbers.setdefault(cell.note, len(numbers) + 1) if cell.note else 0) for cell in row.cells])
+        (
+            row.name,
+            _hint(row.name, evaluation),
+            [(cell, numbers.setdefault(cell.note, len(numbers) + 1) if cell.note else 0) for cell in row.cells],
+        )
         for row in sheet.rows
     ]
     return {"columns": sheet.columns, "champion": sheet.champion, "rows": rows, "notes": list(numbers)}
+
+
+def _hint(figure: str, evaluation: Mapping[str, Any]) -> str:
+    """What a figure is and which way is better."""
+    if figure in _HINTS:
+        return _HINTS[figure]
+    task = next((task for task, title in TASK_TITLES.items() if title == figure), "")
+    found = [model["tasks"][task] for model in evaluation.get("models", {}).values() if task in model["tasks"]]
+    if not found:
+        return ""
+    what = f"TAR at FAR {evaluation['headline_far']:g}, " if task == "identity" else ""
+    return what + direction(found[0])
 
 
 def gain_section(evaluation: Mapping[str, Any]) -> dict[str, str] | None:
@@ -136,26 +168,30 @@ def group_section(bias: Mapping[str, Any], names: Names) -> dict[str, Any]:
     shown = {model: bias[model] for model in names if model in bias}
     gaps = sorted({name for fairness in shown.values() for name in fairness["gaps"]})
     return {
+        "cost_unit": next((fairness["cost"]["overall"]["unit"] for fairness in shown.values()), ""),
         "attribute": next((fairness["identity_attribute"].replace("_", " ") for fairness in shown.values()), ""),
         "models": [_model_groups(names[model], fairness) for model, fairness in shown.items()],
         "gap_columns": [names[model] for model in shown],
         "gaps": [
             (
                 name.replace("_", " "),
-                [_gap(fairness, name) for fairness in shown.values()],
+                [_gap(fairness["gaps"].get(name)) for fairness in shown.values()],
             )
             for name in gaps
         ],
     }
 
 
-def _gap(fairness: Mapping[str, Any], name: str) -> Shown:
-    found = measurement(fairness["gaps"].get(name))
-    means = fairness["means"].get(name, {})
-    unit = "" if fairness["gaps"].get(name) is None else fairness["gaps"][name]["unit"]
-    factor, digits, _ = scale_of(unit) if unit == "proportion" else (1.0, 3, "")
-    told = ", ".join(f"{group} {value * factor:.{digits}f}" for group, value in means.items())
-    return Shown(found.value, found.interval, told or found.note)
+def _gap(values: Mapping[str, Any] | None) -> Shown:
+    """A gap as shown: a ratio says so, a difference of proportions is in points.
+
+    The groups' own means are left out: the report holds those of groups too small to be shown, too.
+    """
+    found = measurement(values)
+    if values is None or values["value"] is None:
+        return found
+    shown = f"{found.value} times" if values["unit"] == "ratio" else found.value.replace(" %", " points")
+    return replace(found, value=shown)
 
 
 def _model_groups(name: str, fairness: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,11 +214,16 @@ def _model_groups(name: str, fairness: Mapping[str, Any]) -> dict[str, Any]:
                 "people": "too few to show" if item["subjects"] is None else f"{item['subjects']:,}",
                 "fmr": rate(item["fmr"]),
                 "fnmr": rate(item["fnmr"]),
-                "cost": measurement(costs.get(item["group"])),
+                "cost": _without_unit(costs.get(item["group"])),
             }
             for item in differential["groups"]
         ],
     }
+
+
+def _without_unit(values: Mapping[str, Any] | None) -> Shown:
+    found = measurement(values)
+    return found if values is None else replace(found, value=found.value.removesuffix(values["unit"]).rstrip())
 
 
 def gate_section(gates: Mapping[str, Any], releases: Mapping[str, Any], names: Names) -> list[dict[str, Any]]:
@@ -195,10 +236,7 @@ def gate_section(gates: Mapping[str, Any], releases: Mapping[str, Any], names: N
             "reason": decision["reason"],
             "release": _release(releases.get(candidate)),
             "gates": [
-                {
-                    **gate,
-                    "range": between(gate["low"], gate["high"], digits=4) if finite(gate["value"]) is not None else "",
-                }
+                {**gate, "reason": plain_times(gate["reason"])}
                 for gate in sorted(decision["gates"], key=lambda gate: order[gate["verdict"]])
             ],
         }
@@ -242,15 +280,15 @@ def _looks(story: Mapping[str, Any]) -> str:
 
 
 def _moves(story: Mapping[str, Any], rollout: Mapping[str, Any], names: Names) -> list[dict[str, str]]:
+    times = [None, *(entered["at"] for entered in story["moments"])]
     return [
         {
-            "at": moment(entered["at"]),
+            "at": moment(entered["at"], after=before),
             "stage": entered["stage"].replace("_", " "),
-            "what": stage_words(entered),
             "share": share(entered["share"]),
             "reason": named(entered["reason"], rollout, names),
         }
-        for entered in story["moments"]
+        for entered, before in zip(story["moments"], times, strict=False)
     ]
 
 

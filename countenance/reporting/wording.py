@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 NOT_MEASURED: Final = "not measured"
 NOT_MEASURABLE: Final = "not measurable"
+_ISO_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d[\d:.]*(?:Z|[+-]\d\d:\d\d)")
 TASK_TITLES: Final = {
     "face": "Face or no face",
     "landmarks": "Landmarks",
@@ -42,7 +44,14 @@ def scale_of(unit: str) -> tuple[float, int, str]:
     """How numbers of a unit are shown: a factor, digits after the point, and the unit's short form."""
     if unit in ("proportion", "inter-ocular distance"):
         return 100.0, 1, "%" if unit == "proportion" else "% of eye distance"
+    if " / " in unit or unit == "ratio":
+        return 1.0, 2, ""  # the heading says what is divided by what
     return (1.0, 3, unit) if unit == "average precision" else (1.0, 2, unit)
+
+
+def direction(values: Mapping[str, Any]) -> str:
+    """Which way a stored measurement is better."""
+    return "higher is better" if values["higher_is_better"] else "lower is better"
 
 
 def measurement(values: Mapping[str, Any] | None) -> Shown:
@@ -54,7 +63,7 @@ def measurement(values: Mapping[str, Any] | None) -> Shown:
         return Shown(words or NOT_MEASURABLE, note=more)
     factor, digits, unit = scale_of(values["unit"])
     interval = between(values["low"], values["high"], factor, digits)
-    return Shown(f"{values['value'] * factor:,.{digits}f} {unit}", interval, values["note"])
+    return Shown(f"{values['value'] * factor:,.{digits}f} {unit}".rstrip(), interval, values["note"])
 
 
 def rate(values: Mapping[str, Any] | None) -> Shown:
@@ -95,12 +104,17 @@ def many(count: int, noun: str, plural: str = "") -> str:
 def moment(text: str, after: str | None = None) -> str:
     """An ISO time as shown; where ``after`` is a time of the same day, the time of day alone.
 
-    The clock is that of the record (UTC in every store).
+    Every time is UTC.
     """
-    at = datetime.fromisoformat(text)
-    if after is not None and datetime.fromisoformat(after).date() == at.date():
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    if after is not None and datetime.fromisoformat(after).astimezone(UTC).date() == at.date():
         return f"{at:%H:%M}"
     return f"{at.day} {at:%B %Y, %H:%M}"
+
+
+def plain_times(text: str) -> str:
+    """A recorded sentence with its ISO times as people read them."""
+    return _ISO_TIME.sub(lambda found: f"{moment(found.group())} UTC", text)
 
 
 def lasting(start: str, end: str) -> str:

@@ -47,7 +47,7 @@ ASSESSMENT = AssessmentConfiguration(
 FAIRNESS = FairnessConfiguration(
     identity_attribute="skin_tone",
     attributes=("skin_tone", "gender"),
-    sizes=GroupSizes(minimum=8, sufficient=12),
+    sizes=GroupSizes(minimum=5, sufficient=12),
 )
 RATES = {
     "release-one": everywhere(0.03),
