@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,8 @@ class StudentDistilled(Configuration):
 
     learning_rate: float = Field(default=0.1, gt=0)
     adadistill: AdaDistillConfiguration = AdaDistillConfiguration()
+    unnamed_as_classes: bool = False
+    """Whether faces without a name teach identity, too: each is a class of its own whose centre the teacher gives."""
 
 
 class FaultyContinuation(Configuration):
@@ -65,9 +68,12 @@ class DistillationConfiguration(Configuration):
     """Parameters of the distillation room.
 
     ``teacher`` is ``trained`` or the path of an ONNX file that takes [n, 3, 112, 112] RGB as (x - 127) / 128.
+    ``named_share`` is the share of the training people whose names the students are given; a teacher often comes from
+    where more people were named. All other faces are unnamed for the students, and keep their other labels.
     """
 
     seed: int
+    named_share: float = Field(default=1.0, gt=0, le=1)
     teacher: str = TRAINED_TEACHER
     network: NetworkConfiguration = NetworkConfiguration()
     batches: BatchConfiguration = BatchConfiguration()
@@ -112,7 +118,7 @@ def train_student_alone(manifest: pd.DataFrame, crops: CropStore, configuration:
         training=_with_rate(configuration.training, configuration.alone.learning_rate),
         margin=configuration.alone.margin,
     )
-    return train_from_labels(manifest, crops, recipe)
+    return train_from_labels(_as_named_for_students(manifest, configuration), crops, recipe)
 
 
 def train_student_distilled(
@@ -122,7 +128,8 @@ def train_student_distilled(
     torch.manual_seed(configuration.seed)
     network = AllInOneNetwork(configuration.network)
     training = _with_rate(configuration.training, configuration.distilled.learning_rate)
-    return network, _distil(network, training_rows(manifest), crops, teacher, training, configuration)
+    rows = training_rows(_as_named_for_students(manifest, configuration))
+    return network, _distil(network, rows, crops, teacher, training, configuration)
 
 
 def continue_on_faulty_delivery(
@@ -144,17 +151,19 @@ def continue_on_faulty_delivery(
 def teacher_features(
     manifest: pd.DataFrame, crops: CropStore, trained: AllInOneNetwork, configuration: DistillationConfiguration
 ) -> TeacherFeatures:
-    """What the teacher says of every named training face and of its mirror image.
+    """What the teacher says of every aligned training face and of its mirror image.
 
     Raises:
         ModelError: the teacher's file is missing or does not fit the student.
     """
-    named = training_rows(manifest)
-    named = named[named["subject_id"].notna()]
-    rows = crops.rows(named["crop"].tolist())
+    faces = training_rows(manifest)
+    faces = faces[faces["is_face"]]
+    if not configuration.distilled.unnamed_as_classes:
+        faces = faces[faces["subject_id"].notna()]
+    rows = crops.rows(faces["crop"].tolist())
     aligned = np.array([crops.encoded(int(row), "aligned") is not None for row in rows], dtype=bool)
-    named, rows = named[aligned], rows[aligned]
-    face_ids = [str(face_id) for face_id in named["face_id"]]
+    faces, rows = faces[aligned], rows[aligned]
+    face_ids = [str(face_id) for face_id in faces["face_id"]]
 
     def crop(index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
         return crops.read_row(int(rows[index]), "aligned")
@@ -185,6 +194,18 @@ def training_rows(manifest: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def _as_named_for_students(manifest: pd.DataFrame, configuration: DistillationConfiguration) -> pd.DataFrame:
+    """The manifest with the names that the students are given; who is named depends on the seed and the name alone."""
+    if configuration.named_share >= 1.0:
+        return manifest
+    position = {
+        subject: int.from_bytes(hashlib.blake2b(f"{configuration.seed}\n{subject}".encode(), digest_size=8).digest())
+        for subject in manifest["subject_id"].dropna().unique()
+    }
+    given = manifest["subject_id"].map(position) < configuration.named_share * 2**64
+    return manifest.assign(subject_id=manifest["subject_id"].where(given, None))
+
+
 def _distil(
     network: AllInOneNetwork,
     rows: pd.DataFrame,
@@ -197,7 +218,7 @@ def _distil(
         rows,
         crops,
         network.configuration,
-        configuration.batches,
+        configuration.batches.model_copy(update={"unnamed_as_classes": configuration.distilled.unnamed_as_classes}),
         configuration.augmentation,
         seed=configuration.seed,
         teacher=teacher,

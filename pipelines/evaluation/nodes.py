@@ -36,3 +36,10 @@ def assess_models(manifest: pd.DataFrame, parameters: dict[str, Any], **outputs:
     configuration = narrow(AssessmentConfiguration, parameters, where="parameters_evaluation.yml")
     report = assess_all(with_five_points(manifest), outputs, configuration)
     return report, headline_numbers(report), tar_table(report)
+
+
+def export_candidate(network: Any, parameters: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """Export a candidate, check the export on golden probes, time and weigh it."""
+    from countenance.serving.qualification import qualify
+
+    return qualify(network, seed=parameters["resampling"]["seed"])

@@ -1,4 +1,4 @@
-"""Registration: export, gates, release units, and versions in the MLflow registry."""
+"""Registration: gates, release units, and versions in the MLflow registry."""
 
 from pipelines.registration.pipeline import create_pipeline
 

@@ -22,7 +22,6 @@ from countenance.reporting.model_card import ModelPurpose
 class RegistrationConfiguration(Configuration):
     """Parameters of the registration room."""
 
-    seed: int
     model: str
     purpose: ModelPurpose
     gates: GatePolicy = GatePolicy()

@@ -9,13 +9,6 @@ from typing import Any
 import pandas as pd
 
 
-def export_candidate(network: Any, parameters: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """Export a candidate, check the export on golden probes, time and weigh it."""
-    from countenance.serving.qualification import qualify
-
-    return qualify(network, seed=parameters["seed"])
-
-
 def gate_candidates(
     manifest: pd.DataFrame,
     groups: pd.DataFrame,
@@ -29,7 +22,8 @@ def gate_candidates(
     """Run every gate of every candidate and apply its signed waivers."""
     from pipelines.registration.gating import decide_all
 
-    now = datetime.now(UTC)
+    # Waivers are dated by the day, so that a second run on the same day decides in the same words.
+    now = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return decide_all(manifest, groups, evaluation_report, bias_report, evaluation, bias, registration, named, now=now)
 
 

@@ -3,20 +3,11 @@
 from kedro.pipeline import Pipeline, node
 
 from pipelines.models import CANDIDATES
-from pipelines.registration.nodes import build_releases, export_candidate, gate_candidates, register_releases
+from pipelines.registration.nodes import build_releases, gate_candidates, register_releases
 
 
 def create_pipeline() -> Pipeline:
-    """Export, gate, build and register every candidate."""
-    exports = [
-        node(
-            export_candidate,
-            [f"{name}_network", "params:registration"],
-            [f"{name}_onnx", f"{name}_export"],
-            name=f"export_{name}",
-        )
-        for name in CANDIDATES
-    ]
+    """Gate, build and register every candidate."""
     reports = {"evaluation_report": "evaluation_report", "bias_report": "bias_report"}
     gating = node(
         gate_candidates,
@@ -48,7 +39,7 @@ def create_pipeline() -> Pipeline:
     registering = node(
         register_releases, ["releases", "params:registration"], "registration_record", name="register_releases"
     )
-    return Pipeline([*exports, gating, building, registering])
+    return Pipeline([gating, building, registering])
 
 
 def _named(*kinds: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ import numpy as np
 from countenance.assessment.kpi import KpiSheet, render_text
 from countenance.configuration import narrow
 from countenance.reporting.page import FacePicture, ReportInputs, render_report
-from countenance.reporting.sheet import kpi_sheet, story_text
+from countenance.reporting.rollout_words import story_text
+from countenance.reporting.sheet import kpi_sheet
 from pipelines.models import ASSESSED, CANDIDATES
 from pipelines.reporting.faces import ReportingConfiguration
 
@@ -32,6 +33,7 @@ def assemble(
     )
     inputs = ReportInputs(
         title=configuration.title,
+        names=configuration.headings,
         sheet=sheet,
         validation=reports["validation_report"],
         ingestion=reports["ingestion_metrics"],
@@ -55,7 +57,7 @@ def show(sheet: Mapping[str, Any], rollout_report: Mapping[str, Any], reporting:
     commands = [f"  {entry.command:<{width}}  {entry.what}" for entry in configuration.next_commands]
     lines = [
         "",
-        story_text(dict(rollout_report)),
+        story_text(rollout_report, names=configuration.headings),
         "",
         render_text(KpiSheet.from_dict(sheet), width=150),
         "",

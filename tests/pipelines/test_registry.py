@@ -1,0 +1,58 @@
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.pipeline_registry import OPERATOR_COMMANDS, ROOMS, register_pipelines
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_every_room_of_the_house_is_registered_under_its_own_name():
+    registered = register_pipelines()
+    assert set(registered) == {"__default__", *ROOMS, "rollback"}
+    assert all(pipeline.nodes for pipeline in registered.values())
+
+
+def test_rollback_is_an_operators_command_and_not_part_of_a_run():
+    registered = register_pipelines()
+    names = {node.name for node in registered["__default__"].nodes}
+    assert not names & {node.name for node in registered["rollback"].nodes}
+    assert "rollback" not in yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+    assert set(OPERATOR_COMMANDS) == {"rollback"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_one_name_opens_everything(room: str):
+    assert (PROJECT / "pipelines" / room / "nodes.py").is_file()
+    assert (PROJECT / "conf" / "base" / f"parameters_{room}.yml").is_file()
+    assert room in yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
+
+
+def test_no_training_node_reads_a_protected_attribute():
+    registered = register_pipelines()
+    protected = {"protected_attributes", "held_out_groups"}
+    for room in ("training", "distillation"):
+        assert not protected & registered[room].inputs()
+
+
+def test_training_starts_only_with_the_seal_of_validation():
+    registered = register_pipelines()
+    for room in ("training", "distillation"):
+        assert "validation_seal" in registered[room].inputs()
+
+
+def test_the_library_is_used_by_nodes_and_does_not_use_them():
+    for file in (PROJECT / "countenance").rglob("*.py"):
+        assert not re.search(r"^\s*(from|import) pipelines", file.read_text(), re.MULTILINE), file
+
+
+def test_nodes_are_wiring_and_no_longer_than_that():
+    import ast
+
+    for file in (PROJECT / "pipelines").glob("*/nodes.py"):
+        for function in ast.parse(file.read_text()).body:
+            if isinstance(function, ast.FunctionDef):
+                lines = sum(len(ast.unparse(statement).splitlines()) for statement in function.body[1:])
+                assert lines <= 12, f"{file.parent.name}.{function.name} has {lines} lines"
