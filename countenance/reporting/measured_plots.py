@@ -7,16 +7,17 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from countenance.reporting.plots import INK, Plot, Series, drawing, finished, legend_below, panels
+from countenance.reporting.plots import INK, Series, drawing, finished, legend_below, panels
 from countenance.reporting.wording import TASK_TITLES, direction, scale_of
 
 PROTOCOLS: Final = {"tar": "Face to face", "template_tar": "Template to template"}
 
 
-def identity_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -> Plot | None:
+def identity_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -> Markup | None:
     """TAR over FAR for both protocols, the interval at the headline FAR; None where nothing is measurable."""
     shown = {model: look for model, look in series.items() if model in evaluation["models"]}
     with drawing():
@@ -58,7 +59,7 @@ def _headline_interval(axis: Axes, measured: Mapping[str, Any], far: float, look
     axis.vlines(far, low, high, color=look.colour, linewidth=3.5, alpha=0.4)
 
 
-def task_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -> Plot | None:
+def task_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -> Markup | None:
     """A panel a task, a dot with its interval a model; None where no task has a number."""
     models = {model: look for model, look in series.items() if model in evaluation["models"]}
     measured = {
@@ -109,7 +110,7 @@ def _dot(axis: Axes, place: float, measured: Mapping[str, Any], look: Series, fa
     )
 
 
-def group_plot(bias: Mapping[str, Any], series: Mapping[str, Series]) -> Plot | None:
+def group_plot(bias: Mapping[str, Any], series: Mapping[str, Series]) -> Markup | None:
     """FMR, FNMR and money by group, a dot with its interval a model; None where no group is shown."""
     models = {model: look for model, look in series.items() if model in bias}
     names = sorted({item["group"] for model in models for item in bias[model]["differential"]["groups"] if item["fmr"]})
@@ -155,7 +156,7 @@ def _group_dots(
                 labelled = labelled or label is not None
 
 
-def curves_plot(curves: Mapping[str, pd.DataFrame], series: Mapping[str, Series]) -> Plot | None:
+def curves_plot(curves: Mapping[str, pd.DataFrame], series: Mapping[str, Series]) -> Markup | None:
     """Loss over steps, and AdaDistill's alpha with the agreement of student and teacher; None without curves."""
     shown = {model: table for model, table in curves.items() if model in series and len(table)}
     if not shown:

@@ -11,10 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from countenance.assessment.kpi import KpiSheet
-from countenance.reporting import sections
+from countenance.reporting import measured_sections, sections
 from countenance.reporting.faces import FacePicture, face_context
 from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
-from countenance.reporting.plots import Plot, series_of
+from countenance.reporting.plots import series_of
 
 __all__ = ["FacePicture", "ReportInputs", "render_report"]
 
@@ -80,11 +80,11 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "title": inputs.title,
         "verdict": sections.verdict_section(inputs.rollout, inputs.sheet, names),
         "sheet": sections.sheet_section(inputs.sheet, inputs.evaluation),
-        "gain": sections.gain_section(inputs.evaluation),
+        "gain": measured_sections.gain_section(inputs.evaluation),
         "headline_far": inputs.evaluation.get("headline_far"),
-        "identity": sections.identity_section(inputs.evaluation, names),
-        "operating": sections.operating_section(inputs.evaluation, names),
-        "groups": sections.group_section(inputs.bias, names),
+        "identity": measured_sections.identity_section(inputs.evaluation, names),
+        "operating": measured_sections.operating_section(inputs.evaluation, names),
+        "groups": measured_sections.group_section(inputs.bias, names),
         "gates": sections.gate_section(inputs.gates, inputs.releases, names),
         "rollouts": sections.rollout_section(inputs.rollout, names),
         "validation": inputs.validation,
@@ -96,7 +96,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
     }
 
 
-def _plots(inputs: ReportInputs) -> dict[str, Plot | None]:
+def _plots(inputs: ReportInputs) -> dict[str, Markup | None]:
     series = series_of(inputs.names, inputs.rollout.get("champion"))
     evaluated = bool(inputs.evaluation)
     return {

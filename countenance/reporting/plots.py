@@ -66,15 +66,6 @@ _STYLE: Final[dict[Any, Any]] = {
 
 
 @dataclass(frozen=True)
-class Plot:
-    """A drawing, what it shows in words, and its width in CSS pixels at natural size."""
-
-    svg: Markup
-    alt: str
-    width: int
-
-
-@dataclass(frozen=True)
 class Series:
     """How one model is drawn everywhere: its heading, colour, marker and dash."""
 
@@ -112,7 +103,7 @@ def panels(width: float, height: float, rows: int = 1, columns: int = 1, **optio
     return figure, list(axes.ravel())
 
 
-def finished(figure: Figure, *, name: str, alt: str) -> Plot:
+def finished(figure: Figure, *, name: str, alt: str) -> Markup:
     """Write a figure as SVG to be put into a page.
 
     Args:
@@ -123,7 +114,7 @@ def finished(figure: Figure, *, name: str, alt: str) -> Plot:
     written = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(written, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return Plot(Markup(_for_page(written.getvalue(), alt)), alt, round(figure.get_figwidth() * 96))
+    return Markup(_for_page(written.getvalue(), alt))
 
 
 def _for_page(svg: str, alt: str) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from countenance.reporting.plots import BAND, INK, LIMIT, MUTED, SERIES, Plot, drawing, finished, panels
+from countenance.reporting.plots import BAND, INK, LIMIT, MUTED, SERIES, drawing, finished, panels
 from countenance.reporting.rollout_words import is_bootstrap, outcome_of, stage_words
 
 FLOOR: Final = -3.0
@@ -21,7 +22,7 @@ CEILING: Final = 6.0
 Look = Mapping[str, Any]
 
 
-def rollout_plot(story: Mapping[str, Any], *, name: str, heading: str) -> Plot | None:
+def rollout_plot(story: Mapping[str, Any], *, name: str, heading: str) -> Markup | None:
     """Share, harm and non-inferiority over time; None where nothing was looked at.
 
     Args:

@@ -143,10 +143,11 @@ def exposure_sentence(story: Mapping[str, Any]) -> str:
     if not story["requests_exposed"]:
         return "" if is_bootstrap(story) else "It never answered anybody while it was on trial."
     wrong, spared = story["wrong_decisions"], story["champion_wrong_decisions"]
+    champion = f"have been wrong {many(spared, 'time')}" if spared else "never have been wrong"
     return (
         f"On trial it answered {many(story['requests_exposed'], 'request')} of "
         f"{many(story['people_exposed'], 'person', 'people')}, {f'{wrong:,}' if wrong else 'none'} of them wrongly; "
-        f"on the same requests the champion would have been wrong {many(spared, 'time') if spared else 'never'}."
+        f"on the same requests the champion would {champion}."
     )
 
 

@@ -1,11 +1,201 @@
+import json
 import re
+from collections import Counter
+from functools import cache
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
 
 from countenance.reporting.page import render_report
+from countenance.reporting.sheet import kpi_sheet
 
-from .samples import whole_report
+from .samples import curves, monitoring, rollout, validation, whole_report
+from .small_run import NAMES, assessed
+
+HOSTILE = "</title><script>alert('x')</script> \"&"
+NOTHING: dict[str, Any] = {
+    "sheet": kpi_sheet({}, {}, {}, {}, {}, names=NAMES),
+    "validation": {},
+    "ingestion": {},
+    "evaluation": {},
+    "bias": {},
+    "gates": {},
+    "releases": {},
+    "rollout": {},
+    "curves": {},
+    "faces": (),
+    "monitoring": None,
+    "next_commands": (),
+}
+
+
+class Reader(HTMLParser):
+    """The texts, ids and tags of a page; tags that close in the wrong order are an error."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.ids += [str(values["id"])] if "id" in values else []
+        self.addresses += [str(values[name]) for name in ("href", "xlink:href", "src") if name in values]
+        if tag not in ("meta", "link", "br", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in ("meta", "link", "br", "img"):
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+
+@cache
+def page() -> str:
+    return render_report(whole_report())
+
+
+@cache
+def empty_page() -> str:
+    return render_report(whole_report(**NOTHING))
+
+
+def evaluated(**changes: Any) -> str:
+    """The page of a run that was evaluated, and no more."""
+    return render_report(whole_report(**NOTHING | {"evaluation": assessed()[0]} | changes))
 
 
 def test_the_page_asks_the_network_for_nothing() -> None:
-    page = render_report(whole_report())
-    assert not re.search(r"""(src|href)\s*=\s*["']?\s*(https?:)?//""", page)
-    assert "<script" not in page and "@import" not in page
+    reader = Reader(page())
+    assert all(address.startswith(("#", "data:image/", "./monitoring.html")) for address in reader.addresses)
+    assert "<script" not in page() and "@import" not in page() and "default-src 'none'" in page()
+    assert not re.search(r"url\((?!#)", page())
+
+
+def test_the_page_is_well_formed_and_no_id_is_given_twice() -> None:
+    reader = Reader(page())
+    assert reader.open == []
+    assert [name for name, count in Counter(reader.ids).items() if count > 1] == []
+    inner = {address[1:] for address in reader.addresses if address.startswith("#")}
+    assert inner <= set(reader.ids)
+
+
+def test_the_same_run_gives_the_same_page() -> None:
+    assert evaluated() == evaluated()
+
+
+def test_the_verdict_comes_first() -> None:
+    text = Reader(page()).text
+    verdict = text.index("v2 AdaDistill is champion. In charge since 21 March 2025")
+    assert "in the place of v1 student alone. v3 damaged was rolled back." in text
+    assert verdict < text.index("harm to group 'south'") < text.index("KPI sheet Figure")
+
+
+def test_every_room_is_told() -> None:
+    text = Reader(page()).text
+    for words in (
+        "What distillation gained",
+        "Template to template: TAR by FAR",
+        "below 1 in 6,900 non-mated comparisons",
+        "not labelled",
+        "not shown: too few people",
+        "No harm was shown in shadow",
+        "faces are not too blurred to recognise",
+        "3 of 180 faces",
+        "drifted luminance",
+        "make serve",
+        "face 2",
+    ):
+        assert words in text, words
+
+
+def test_nothing_missing_shows_as_a_programmer_would_see_it() -> None:
+    for text in (Reader(page()).text, Reader(empty_page()).text):
+        assert not re.search(r"\b(None|NaN|nan|null|inf|Undefined)\b", text)
+
+
+def test_a_report_without_anything_says_so_in_words() -> None:
+    text = Reader(empty_page()).text
+    for words in (
+        "No rollout was run.",
+        "the evaluation was not run",
+        "the bias room was not run",
+        "No gate was run.",
+        "No training curves were recorded.",
+        "The data was not validated.",
+        "No faces are shown.",
+        "Monitoring was not run.",
+        "Nothing is left to run.",
+    ):
+        assert words in text, words
+
+
+@pytest.mark.parametrize("present", list(NOTHING))
+def test_any_part_may_stand_alone(present: str) -> None:
+    others = {name: value for name, value in NOTHING.items() if name != present}
+    reader = Reader(render_report(whole_report(**others)))
+    assert reader.open == [] and not re.search(r"\b(None|nan|Undefined)\b", reader.text)
+
+
+def test_models_without_a_name_are_not_shown() -> None:
+    text = Reader(evaluated(names={"student_alone": "v1"})).text
+    assert "Face to face: TAR by FAR Model FAR 0.0001 FAR 0.01 FAR 0.1 v1 not measurable" in text
+
+
+def test_hostile_strings_stay_text() -> None:
+    played = json.loads(json.dumps(rollout()).replace("south", "so<script>uth"))
+    played["entries"][2] |= {"story": None, "skipped": HOSTILE}
+    names = dict.fromkeys(NAMES, "") | {model: f"{name} {HOSTILE}" for model, name in NAMES.items()}
+    evaluation, bias, _ = assessed()
+    findings = validation()
+    findings["findings"][1]["why"] = HOSTILE
+    drift = monitoring()
+    drift["columns"][0]["column"] = HOSTILE
+    drift["report"] = "javascript:alert(1)"
+    hostile = render_report(
+        whole_report(
+            title=HOSTILE,
+            names=names,
+            sheet=kpi_sheet(evaluation, bias, {}, {}, played, names=names),
+            rollout=played,
+            validation=findings,
+            monitoring=drift,
+            curves={"student_alone": curves(False)},
+            next_commands=((HOSTILE, HOSTILE),),
+        )
+    )
+    assert "<script" not in hostile and hostile.count("</title>") == 1
+    reader = Reader(hostile)
+    assert reader.text.count("alert('x')") >= 8
+    assert not any(address.startswith("javascript") for address in reader.addresses)
+
+
+def test_no_path_of_a_machine_is_on_the_page() -> None:
+    assert "/somewhere/on/a/machine" not in page() and "/tmp" not in page()
+
+
+def test_nothing_of_a_group_that_is_too_small_is_on_the_page() -> None:
+    _, bias, _ = assessed()
+    means = bias["student_distilled"]["means"]["age by skin_tone"]
+    assert "unusual" in means
+    assert not re.search(r"unusual \d", Reader(page()).text)
+
+
+def test_the_wide_tables_and_plots_scroll_inside() -> None:
+    outside = re.sub(r'<div class="scroll".*?</div>|<div class="faces">.*?</div>', "", page(), flags=re.DOTALL)
+    assert "<table" not in outside and "<svg" not in outside
