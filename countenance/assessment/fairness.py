@@ -84,7 +84,7 @@ def assess_by_group(
             column = faces["face_id"].map(groups[attribute]).to_numpy(dtype=object)
             name = f"{task} by {attribute}"
             gaps[name] = _gap(task, task_scores, column, faces, sizes, resampling)
-            means[name] = _means(task_scores, column)
+            means[name] = _means(task_scores, column, _objects(faces, "subject_id"), sizes)
     return FairnessAssessment(
         model=model,
         identity_attribute=fairness.identity_attribute,
@@ -130,9 +130,16 @@ def _gap(
     return gap_between_groups(scores, column, subjects=people, sizes=sizes, resampling=resampling, ratio=ratio)
 
 
-def _means(scores: RowScores, column: AnyArray) -> dict[str, float]:
-    frame = pd.DataFrame({"group": column, "value": scores.values}).dropna()
-    return {str(group): float(value) for group, value in frame.groupby("group")["value"].mean().items()}
+def _means(scores: RowScores, column: AnyArray, subjects: AnyArray, sizes: GroupSizes) -> dict[str, float]:
+    """Mean of each group that is large enough to be shown; an unnamed face counts as a person of its own."""
+    people = pd.Series(subjects, dtype="object")
+    people = people.where(people.notna(), "face " + people.index.astype(str).to_series(index=people.index))
+    frame = pd.DataFrame({"group": column, "person": people.to_numpy(), "value": scores.values}).dropna()
+    return {
+        str(group): float(rows["value"].mean())
+        for group, rows in frame.groupby("group")
+        if sizes.status(int(rows["person"].nunique())) != "suppressed"
+    }
 
 
 def _objects(rows: pd.DataFrame, column: str) -> AnyArray:

@@ -54,13 +54,16 @@ def network_outputs(network: AllInOneNetwork, manifest: pd.DataFrame, crops: Cro
 
 
 def teacher_outputs(model: Path, manifest: pd.DataFrame, crops: CropStore, *, threads: int) -> pd.DataFrame:
-    """Run a recogniser from an ONNX file over the aligned crops of a manifest; it says nothing but identity.
+    """Run a recogniser from an ONNX file over the named aligned faces of a manifest; it says nothing but identity.
 
     Returns:
         The columns of :func:`network_outputs`; all but ``face_id`` and ``embedding`` are null.
     """
     rows = crops.rows(manifest["crop"].tolist())
-    aligned = [index for index, row in enumerate(rows) if crops.encoded(int(row), "aligned") is not None]
+    is_named = manifest["subject_id"].notna().to_numpy()
+    aligned = [
+        index for index, row in enumerate(rows) if is_named[index] and crops.encoded(int(row), "aligned") is not None
+    ]
     face_ids = manifest["face_id"].to_numpy()
     named = [str(face_ids[index]) for index in aligned]
     both = embed_with_onnx(model, named, lambda at: crops.read_row(int(rows[aligned[at]]), "aligned"), threads=threads)

@@ -149,6 +149,14 @@ class TrunkFeatures(NamedTuple):
     deep: Tensor
 
 
+def dense(inputs: int, outputs: int) -> nn.Sequential:
+    """A linear layer, batch normalisation, PReLU: [N, inputs] -> [N, outputs].
+
+    The normalisation keeps the heads alive at the learning rates that identity asks for.
+    """
+    return nn.Sequential(nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.PReLU(outputs))
+
+
 class Trunk(nn.Module):
     """Four stages of dense 3x3 convolutions, shared by all tasks."""
 
@@ -177,7 +185,7 @@ class LocalBranch(nn.Module):
         self.from_shallow = nn.Sequential(*convolution(widths[1], width, 4, 4), ParametricReLU(width))
         self.from_middle = nn.Sequential(*convolution(widths[2], width, 2, 2), ParametricReLU(width))
         self.fuse = nn.Sequential(*convolution(2 * width + widths[3], width, 1), ParametricReLU(width))
-        self.shared = nn.Sequential(nn.Flatten(), nn.Linear(width * grid * grid, configuration.local_width), nn.ReLU())
+        self.shared = nn.Sequential(nn.Flatten(), *dense(width * grid * grid, configuration.local_width))
 
     def forward(self, features: TrunkFeatures) -> Tensor:
         """The taps -> [N, local_width]."""
@@ -225,8 +233,7 @@ class AllInOneNetwork(nn.Module):
         self.whole = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
-            nn.Linear(configuration.widths[3], configuration.global_width),
-            nn.ReLU(),
+            *dense(configuration.widths[3], configuration.global_width),
         )
         self.identity = IdentityBranch(configuration)
         self.face = nn.Linear(configuration.local_width, 1)
