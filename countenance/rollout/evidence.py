@@ -104,6 +104,32 @@ def log_non_inferiority(
     return np.asarray(np.logaddexp.reduce(wealth, axis=-1) - np.log(len(stakes)))
 
 
+def log_excess(
+    better: Counts, same: Counts, worse: Counts, *, margin: float, bets: tuple[float, ...] = HARM_BETS
+) -> NDArray[np.float64]:
+    """Log e-value against "the candidate's rate exceeds the champion's by no more than ``margin``".
+
+    The mirror image of :func:`log_non_inferiority`: E = mean over bets of prod(1 + l (x - margin)), with l below
+    1 / (1 + margin), for x = -1 (champion wrong), 0, +1 (candidate wrong); E[x] <= margin under the null, so E is a
+    test martingale (Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting", 2024).
+
+    Args:
+        better, same, worse: how often x was -1, 0 and +1, shape [...].
+        margin: within [0, 1).
+        bets: fractions of the largest stake.
+
+    Returns:
+        The natural logarithm of E, shape [...]. Zero when nothing was seen.
+    """
+    stakes = np.asarray(bets, dtype=np.float64) / (1 + margin)
+    wealth = (
+        np.multiply.outer(better, np.log1p(-stakes * (1 + margin)))
+        + np.multiply.outer(same, np.log1p(-stakes * margin))
+        + np.multiply.outer(worse, np.log1p(stakes * (1 - margin)))
+    )
+    return np.asarray(np.logaddexp.reduce(wealth, axis=-1) - np.log(len(stakes)))
+
+
 def log_any(log_e_values: NDArray[np.float64]) -> float:
     """Log e-value against "no group is harmed": the average of the groups' e-values (shape [G], G >= 1)."""
     return float(np.logaddexp.reduce(log_e_values) - np.log(len(log_e_values)))
@@ -152,7 +178,8 @@ class EvidenceState:
 
     ``scored``: requests that both models scored; ``disagreed``: those they decided differently on;
     ``due``: those old enough for their label to count. ``labelled_by_stage`` counts labelled requests by
-    the stage in which they *arrived* (``RolloutState.stage_key``).
+    the stage in which they *arrived* (``RolloutState.stage_key``). ``false_matches`` counts each group's
+    non-mated requests alone: an error there is a stranger who was let in.
     """
 
     key: str
@@ -161,6 +188,7 @@ class EvidenceState:
     due: int = 0
     overall: Tally = Tally()
     groups: Mapping[str, Tally] = field(default_factory=dict)
+    false_matches: Mapping[str, Tally] = field(default_factory=dict)
     labelled_by_stage: Mapping[str, int] = field(default_factory=dict)
 
     def with_scored(self, *, scored: int, disagreed: int, due: int) -> EvidenceState:
@@ -168,7 +196,11 @@ class EvidenceState:
         return replace(self, scored=self.scored + scored, disagreed=self.disagreed + disagreed, due=self.due + due)
 
     def with_labelled(
-        self, differences: NDArray[np.int8], groups: NDArray[np.object_], stages: NDArray[np.object_]
+        self,
+        differences: NDArray[np.int8],
+        groups: NDArray[np.object_],
+        stages: NDArray[np.object_],
+        mated: NDArray[np.bool_],
     ) -> EvidenceState:
         """The state after more labels have matured.
 
@@ -176,22 +208,31 @@ class EvidenceState:
             differences: x per request, shape [N], values -1, 0, +1.
             groups: the subject's group per request, shape [N]; None counts for no group.
             stages: the stage key in which each request arrived, shape [N].
+            mated: the ground truth of each request, shape [N].
 
         Raises:
-            RolloutError: when the three differ in length or a difference is none of -1, 0 and +1.
+            RolloutError: when the four differ in length or a difference is none of -1, 0 and +1.
         """
-        if not len(differences) == len(groups) == len(stages):
+        if not len(differences) == len(groups) == len(stages) == len(mated):
             raise RolloutError(
-                "Differences, groups and stages must have one entry a request: give three equal lengths."
+                "Differences, groups, stages and truths must have one entry a request: give four equal lengths."
             )
         if len(differences) and int(np.abs(differences).max()) > 1:
             raise RolloutError("A paired difference must be -1, 0 or +1: give losses of 0 and 1.")
-        by_group, by_stage = dict(self.groups), dict(self.labelled_by_stage)
+        by_group, strangers, by_stage = dict(self.groups), dict(self.false_matches), dict(self.labelled_by_stage)
         for name in sorted({name for name in groups if name is not None}):
-            by_group[name] = by_group.get(name, Tally()).plus(differences[groups == name])
+            theirs = groups == name
+            by_group[name] = by_group.get(name, Tally()).plus(differences[theirs])
+            strangers[name] = strangers.get(name, Tally()).plus(differences[theirs & ~mated])
         for stage in sorted(set(stages)):
             by_stage[stage] = by_stage.get(stage, 0) + int((stages == stage).sum())
-        return replace(self, overall=self.overall.plus(differences), groups=by_group, labelled_by_stage=by_stage)
+        return replace(
+            self,
+            overall=self.overall.plus(differences),
+            groups=by_group,
+            false_matches=strangers,
+            labelled_by_stage=by_stage,
+        )
 
     def to_json(self) -> str:
         """Canonical JSON; ``from_json`` gives an equal state back."""
@@ -206,5 +247,6 @@ class EvidenceState:
             | {
                 "overall": Tally(**values["overall"]),
                 "groups": {name: Tally(**tally) for name, tally in values["groups"].items()},
+                "false_matches": {name: Tally(**tally) for name, tally in values["false_matches"].items()},
             }
         )

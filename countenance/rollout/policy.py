@@ -70,6 +70,8 @@ class RolloutPolicy(Configuration):
         maximum_unlabelled_share: the largest share of requests older than ``label_delay`` without a label.
         on_inconclusive: ``hold`` keeps the present share and the guards; ``roll_back`` ends the rollout.
         canary_needs_approval, promotion_needs_approval: whether a signed approval must come first.
+        false_match_tolerance: how far a guarded group's false match rate may exceed the champion's. It is watched
+            apart from all errors together, since fewer people turned away would hide strangers let in.
         guarded_groups: the groups that are watched for harm, declared before any evidence is seen.
         group_minimum: labelled requests of each guarded group without which nothing is promoted.
             Harm to a group is acted on at any number; only passing waits for this one.
@@ -89,6 +91,7 @@ class RolloutPolicy(Configuration):
     on_inconclusive: Literal["hold", "roll_back"] = "hold"
     canary_needs_approval: bool = False
     promotion_needs_approval: bool = True
+    false_match_tolerance: float = Field(default=0.01, ge=0, lt=1)
     guarded_groups: Annotated[tuple[str, ...], AfterValidator(_named_once)] = ()
     group_minimum: int = Field(default=100, ge=1)
     route_by: Literal["subject", "site"] = "subject"

@@ -188,7 +188,7 @@ class _Replay:
             scored=len(tape.at[arrived]),
             disagreed=int(tape.disagreed[arrived].sum()),
             due=len(tape.at[due]),
-        ).with_labelled(tape.difference[ready], tape.group[ready], self._stage_of[ready])
+        ).with_labelled(tape.difference[ready], tape.group[ready], self._stage_of[ready], tape.mated[ready])
         self._number += 1
         look = Look(
             number=self._number,

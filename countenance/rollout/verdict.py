@@ -13,6 +13,7 @@ from countenance.rollout.evidence import (
     Tally,
     e_benjamini_hochberg,
     log_any,
+    log_excess,
     log_harm,
     log_non_inferiority,
 )
@@ -45,11 +46,16 @@ class AlphaSplit:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupVerdict:
-    """One guarded group: its log e-value for harm (natural), its counts, and what follows from them."""
+    """One guarded group: its log e-value for harm (natural), its counts, and what follows from them.
+
+    The e-value is the average of two: against "no more errors than the champion", and against "no more false matches
+    than the champion's plus the tolerance". ``false_matches`` counts the group's non-mated requests alone.
+    """
 
     name: str
     log_harm: float
     tally: Tally
+    false_matches: Tally
     verdict: Literal["harmed", "clear", "insufficient"]
 
 
@@ -99,7 +105,9 @@ class Verdict:
             # The average can cross before e-BH names one; the group that carries it is then the honest lead.
             named = named or [max(self.groups, key=lambda group: group.log_harm)]
             listed = ", ".join(
-                f"'{group.name}' ({group.tally.worse} pairs worse, {group.tally.better} better)" for group in named
+                f"'{group.name}' ({group.tally.worse} pairs worse, {group.tally.better} better; of strangers, "
+                f"{group.false_matches.worse} more let in and {group.false_matches.better} fewer)"
+                for group in named
             )
             parts.append(
                 f"harm to group {listed} (e-value over all groups {plain_e_value(self.log_group_harm)}, "
@@ -145,13 +153,22 @@ def _judge_groups(evidence: EvidenceState, policy: RolloutPolicy, alpha: AlphaSp
     if not policy.guarded_groups:
         return ()
     tallies = [evidence.groups.get(name, Tally()) for name in policy.guarded_groups]
-    logs = log_harm(np.array([tally.better for tally in tallies]), np.array([tally.worse for tally in tallies]))
+    strangers = [evidence.false_matches.get(name, Tally()) for name in policy.guarded_groups]
+    errors = log_harm(np.array([tally.better for tally in tallies]), np.array([tally.worse for tally in tallies]))
+    excess = log_excess(
+        np.array([tally.better for tally in strangers]),
+        np.array([tally.same for tally in strangers]),
+        np.array([tally.worse for tally in strangers]),
+        margin=policy.false_match_tolerance,
+    )
+    logs = np.logaddexp(errors, excess) - math.log(2)
     harmed = set(e_benjamini_hochberg(logs, alpha.group_harm).tolist())
     return tuple(
         GroupVerdict(
             name=name,
             log_harm=float(logs[index]),
             tally=tally,
+            false_matches=strangers[index],
             verdict="harmed"
             if index in harmed
             else ("clear" if tally.labelled >= policy.group_minimum else "insufficient"),

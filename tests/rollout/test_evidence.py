@@ -13,6 +13,7 @@ from countenance.rollout.evidence import (
     e_benjamini_hochberg,
     evidence_key,
     log_any,
+    log_excess,
     log_harm,
     log_non_inferiority,
 )
@@ -111,11 +112,13 @@ def test_whenever_a_group_is_named_the_average_has_crossed_too(log_values: list[
         assert log_any(values) >= -math.log(0.05) - 1e-9
 
 
-def rows(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def rows(outcomes: list[Outcome]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Every request on which the candidate is worse is non-mated, all others are mated."""
     return (
         np.array([outcome[0] for outcome in outcomes], dtype=np.int8),
         np.array([outcome[1] for outcome in outcomes], dtype=object),
         np.array([outcome[2] for outcome in outcomes], dtype=object),
+        np.array([outcome[0] <= 0 for outcome in outcomes], dtype=np.bool_),
     )
 
 
@@ -145,6 +148,7 @@ def test_requests_are_counted_by_group_and_by_the_stage_they_arrived_in() -> Non
     state = EvidenceState(key="k").with_labelled(*batch)
     assert state.overall == Tally(better=1, same=1, worse=2)
     assert state.groups == {"north": Tally(worse=1), "south": Tally(better=1, worse=1)}
+    assert state.false_matches == {"north": Tally(worse=1), "south": Tally(worse=1)}
     assert state.labelled_by_stage == {"shadow": 3, "canary:1": 1}
 
 
@@ -152,7 +156,8 @@ def test_a_difference_of_two_is_refused() -> None:
     with pytest.raises(RolloutError, match="-1, 0 or"):
         EvidenceState(key="k").with_labelled(*rows([(2, "north", "a")]))
     with pytest.raises(RolloutError, match="equal lengths"):
-        EvidenceState(key="k").with_labelled(np.zeros(2, np.int8), np.array(["a"], object), np.array(["a"], object))
+        one = np.array(["a"], object)
+        EvidenceState(key="k").with_labelled(np.zeros(2, np.int8), one, one, np.ones(1, np.bool_))
 
 
 def test_evidence_is_about_both_models_their_thresholds_and_the_policy() -> None:
@@ -162,3 +167,26 @@ def test_evidence_is_about_both_models_their_thresholds_and_the_policy() -> None
     assert key != evidence_key("v1", "v2", thresholds, "policy")
     assert key != evidence_key("v2", "v1", thresholds | {"v2": 0.41}, "policy")
     assert key != evidence_key("v2", "v1", thresholds, "another policy")
+
+
+def test_excess_over_a_tolerance_by_hand() -> None:
+    # One bet of 1/2, margin 1/4: stake 0.4; better 1 - 0.4 * 1.25 = 0.5, same 1 - 0.1 = 0.9, worse 1 + 0.3 = 1.3
+    value = log_excess(1, 2, 3, margin=0.25, bets=(0.5,))
+    assert float(value) == pytest.approx(math.log(0.5 * 0.9**2 * 1.3**3))
+    assert float(log_excess(0, 0, 0, margin=0.25)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_excess_within_the_tolerance_is_rarely_called_harm() -> None:
+    generator = np.random.default_rng(3)
+    # The candidate errs 3 points more often, which is exactly the tolerance: Ville allows 5 % of all histories.
+    steps = generator.choice([-1, 0, 1], p=[0.02, 0.93, 0.05], size=(400, 2000))
+    better, same, worse = ((steps == value).cumsum(axis=1)[:, 49::50] for value in (-1, 0, 1))
+    alarms = (log_excess(better, same, worse, margin=0.03) >= -math.log(0.05)).any(axis=1)
+    assert alarms.mean() <= 0.05
+
+
+def test_an_excess_beyond_the_tolerance_is_found() -> None:
+    generator = np.random.default_rng(4)
+    steps = generator.choice([-1, 0, 1], p=[0.02, 0.83, 0.15], size=(100, 1500))
+    better, same, worse = ((steps == value).sum(axis=1) for value in (-1, 0, 1))
+    assert (log_excess(better, same, worse, margin=0.03) >= -math.log(0.05)).mean() > 0.95

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_harm_to_one_group_is_found_and_named_while_the_whole_looks_fine() -> No
     verdict = judge(measured(overall=Tally(62, 3300, 30), groups=groups), policy())
     assert not verdict.harmed_overall
     assert [group.verdict for group in verdict.groups] == ["clear", "harmed"]
-    assert "group 'south' (25 pairs worse, 2 better)" in str(verdict.harm())
+    assert "group 'south' (25 pairs worse, 2 better" in str(verdict.harm())
 
 
 def test_harm_to_a_group_is_called_however_few_it_has_but_clear_needs_the_minimum() -> None:
@@ -61,3 +62,16 @@ def test_shares_are_of_what_was_scored_and_of_what_is_due() -> None:
 @pytest.mark.parametrize(("log_e", "text"), [(0.0, "1"), (math.log(43.21), "43.2"), (math.log(1e9), "1e+9")])
 def test_an_e_value_is_written_as_people_read_it(log_e: float, text: str) -> None:
     assert plain_e_value(log_e) == text
+
+
+def test_fewer_people_turned_away_cannot_hide_strangers_let_in() -> None:
+    # In the north 200 fewer errors on mated requests outweigh 150 more false matches: all errors together look better.
+    evidence = measured(
+        overall=Tally(250, 1500, 200),
+        groups={"north": Tally(250, 700, 200), "south": Tally(0, 1000, 0)},
+    )
+    evidence = replace(evidence, false_matches={"north": Tally(10, 400, 160), "south": Tally(0, 500, 0)})
+    verdict = judge(evidence, policy(false_match_tolerance=0.03))
+    assert verdict.harmed_in_a_group and not verdict.harmed_overall
+    assert verdict.harm() is not None and "160 more let in and 10 fewer" in str(verdict.harm())
+    assert [group.verdict for group in verdict.groups] == ["harmed", "clear"]
