@@ -21,8 +21,6 @@ export KEDRO_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DVC_NO_ANALYTICS := 1
 export GX_ANALYTICS_ENABLED := False
-# kedro-mlflow subclasses MLflow's PythonModel without annotations; MLflow says so at every start.
-export PYTHONWARNINGS := ignore::UserWarning:mlflow.pyfunc.utils.data_validation
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help: ## this list

@@ -10,14 +10,28 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from countenance.errors import DataError
+from pipelines.parameters import check_parameters
 
 
 class RoomHooks:
     """Checks a run's inputs before it starts, and logs every `*_metrics` data set to the MLflow run."""
 
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: Any) -> None:
+        """Keep the terminal readable; some libraries raise their own log level when they are imported."""
+        for name in ("kedro_mlflow", "mlflow", "alembic", "great_expectations"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+
     @hook_impl
+    def after_catalog_created(self, parameters: dict[str, Any]) -> None:
+        """Remember the parameters, to be narrowed when it is known what will run."""
+        self._parameters = parameters
+
+    @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any) -> None:
-        """Refuse to start on missing data, and say which room writes them."""
+        """Refuse to start on wrong parameters or missing data; of data, say which room writes them."""
+        read = {name.removeprefix("params:") for name in pipeline.inputs() if name.startswith("params:")}
+        check_parameters(self._parameters, read)
         missing = [
             name for name in sorted(pipeline.inputs()) if not name.startswith("params:") and not catalog.exists(name)
         ]

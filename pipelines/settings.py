@@ -1,7 +1,6 @@
 """Kedro's settings: how configuration is found, which hooks run, and that nothing reports home."""
 
 import os
-import warnings
 
 from kedro.config import OmegaConfigLoader
 
@@ -15,9 +14,6 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 # MLflow prints emoji and links after each run; the run's name and place are in the log already.
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-
-# kedro-mlflow subclasses PythonModel without annotations; MLflow says so at every start, and we can't mend it.
-warnings.filterwarnings("ignore", message=".*type hints to the `predict` method.*")
 
 HOOKS = (RoomHooks(),)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)

@@ -5,32 +5,13 @@ from pathlib import Path
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from countenance.assessment.fairness import FairnessConfiguration
-from countenance.assessment.held_out import AssessmentConfiguration
 from countenance.configuration import narrow
-from countenance.data.sources import IngestionConfiguration
-from countenance.learning.recipe import DistillationConfiguration, Recipe
-from countenance.rollout.rehearsal import RehearsalConfiguration
-from pipelines.monitoring.drift import MonitoringConfiguration
-from pipelines.registration.gating import RegistrationConfiguration
-from pipelines.reporting.faces import ReportingConfiguration
+from countenance.errors import ConfigurationError
+from pipelines.parameters import MODELS, check_parameters, configuration_model
 from pipelines.settings import CONFIG_LOADER_ARGS
-from pipelines.validation.expectations import ValidationConfiguration
 
 PROJECT = Path(__file__).parents[2]
 ENVIRONMENTS = sorted(path.name for path in (PROJECT / "conf").iterdir() if path.is_dir() and path.name != "local")
-MODELS = {
-    "ingestion": IngestionConfiguration,
-    "validation": ValidationConfiguration,
-    "training": Recipe,
-    "distillation": DistillationConfiguration,
-    "evaluation": AssessmentConfiguration,
-    "bias": FairnessConfiguration,
-    "registration": RegistrationConfiguration,
-    "rollout": RehearsalConfiguration,
-    "monitoring": MonitoringConfiguration,
-    "reporting": ReportingConfiguration,
-}
 SECRETS = ("COUNTENANCE_SUBJECT_SECRET", "COUNTENANCE_OPERATOR_SECRET", "COUNTENANCE_ROUTING_SECRET")
 
 
@@ -51,7 +32,7 @@ def test_every_room_accepts_its_parameters(environment: str, room: str, monkeypa
         monkeypatch.setenv(secret, "a secret long enough to be taken for one")
     values = parameters(environment)[room]
     assert isinstance(values, dict)
-    narrow(MODELS[room], values, where=f"parameters_{room}.yml")
+    narrow(configuration_model(room), values, where=f"parameters_{room}.yml")
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -75,3 +56,18 @@ def test_production_takes_its_secrets_from_the_environment(monkeypatch: pytest.M
     values = parameters("production")
     assert values["ingestion"]["subject_secret"] == "countenance_subject_secret of a test"  # type: ignore[index]
     assert "demonstration" not in str(values["rollout"])
+
+
+def test_a_misspelt_room_or_parameter_is_refused_with_the_right_word():
+    with pytest.raises(ConfigurationError, match="Unknown parameter 'evalution'.*did you mean 'evaluation'"):
+        check_parameters({"evalution": {}}, [])
+    with pytest.raises(ConfigurationError, match="Unknown parameter 'sed'.*did you mean 'seed'"):
+        check_parameters({"sed": 3}, [])
+
+
+def test_parameters_are_checked_before_the_first_room_runs():
+    values = parameters("base")
+    values["reporting"] = {**values["reporting"], "titel": "x"}  # type: ignore[dict-item]
+    with pytest.raises(ConfigurationError, match="'titel' in parameters_reporting.yml: did you mean 'title'"):
+        check_parameters(values, ["ingestion", "reporting"])
+    check_parameters(values, ["ingestion"])
