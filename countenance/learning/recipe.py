@@ -154,6 +154,7 @@ def teacher_features(
     """What the teacher says of every aligned training face and of its mirror image.
 
     Raises:
+        DataError: no training face can be shown to the teacher.
         ModelError: the teacher's file is missing or does not fit the student.
     """
     faces = training_rows(manifest)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from countenance.errors import ModelError
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.training import TrainingRecord
 
@@ -41,8 +42,16 @@ def features_from_table(table: pd.DataFrame) -> TeacherFeatures:
     """The inverse of :func:`features_table`.
 
     Raises:
-        ModelError: a feature is not finite or rows differ in length.
+        ModelError: there is no row, a feature is not finite or rows differ in length.
     """
+    if table.empty:
+        raise ModelError("The teacher's feature table holds no face: run the distillation pipeline again.")
+    lengths = sorted({len(feature) for column in ("feature", "mirrored") for feature in table[column]})
+    if len(lengths) > 1:
+        raise ModelError(
+            f"The teacher's feature table holds features of {' and '.join(map(str, lengths))} numbers: "
+            "run the distillation pipeline again."
+        )
     features = np.stack([np.stack(table["feature"].to_list()), np.stack(table["mirrored"].to_list())], axis=1)
     face_ids = tuple(str(face_id) for face_id in table["face_id"])
     return TeacherFeatures(face_ids=face_ids, features=features.astype(np.float32))

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from countenance.errors import ModelError
+from countenance.errors import DataError, ModelError
 from countenance.learning.views import CANONICAL_WARP, to_network_input
 from countenance.network.allinone import AllInOneNetwork
 from countenance.progress import track
@@ -78,6 +78,7 @@ def embed_with_onnx(
         threads: threads of ONNX Runtime; 0 = all cores.
 
     Raises:
+        DataError: there is no face.
         ModelError: the file isn't there or isn't such a recogniser, or a feature isn't finite.
     """
     session = _recogniser(path, threads)
@@ -114,6 +115,7 @@ def embed_with_network(
         batch_size: crops a batch.
 
     Raises:
+        DataError: there is no face.
         ModelError: a feature isn't finite.
     """
     network.eval()
@@ -159,6 +161,8 @@ def _embed(
     embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
     batch_size: int,
 ) -> TeacherFeatures:
+    if not face_ids:
+        raise DataError("There is no named face with an aligned crop for the teacher to look at: name some people.")
     parts = []
     starts = range(0, len(face_ids), batch_size)
     for start in track(starts, what="teacher features", total=len(starts), unit="batch"):

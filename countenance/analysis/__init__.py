@@ -1,1 +1,0 @@
-"""A crop or a photo in, face analysis out."""
