@@ -19,13 +19,14 @@ from countenance.data.synthesis import PeopleConfiguration
 from countenance.errors import ConfigurationError, DataError
 
 
+_SKIN_TONE_BANDS: Final[dict[str, tuple[int, ...]]] = {"lighter": (1, 2, 3, 4, 5), "darker": (6, 7, 8, 9, 10)}
+
+
 class EmbeddedSource(Configuration):
     """The embedded people; ``skin_tone_bands`` names bands of the Monk scale (1 to 10)."""
 
     people: PeopleConfiguration = PeopleConfiguration()
-    skin_tone_bands: dict[str, tuple[int, ...]] = Field(
-        default_factory=lambda: {"lighter": (1, 2, 3, 4, 5), "darker": (6, 7, 8, 9, 10)}
-    )
+    skin_tone_bands: dict[str, tuple[int, ...]] = Field(default_factory=lambda: dict(_SKIN_TONE_BANDS))
 
 
 class FolderSource(Configuration):
