@@ -51,10 +51,14 @@ class Engine:
             )
         except Exception as error:  # ONNX Runtime raises classes of its own that share no base but Exception
             raise ModelError("The exported model does not load: export it again.") from error
-        shape = self._session.get_inputs()[0].shape
-        if len(shape) != 4 or not isinstance(shape[2], int):
-            raise ModelError(f"The exported model takes {shape}, not [n, 3, size, size]: export it again.")
-        self.input_size: int = shape[2]
+        given = self._session.get_inputs()[0]
+        size = given.shape[-1]
+        if given.name != INPUT_NAME or not isinstance(size, int) or given.shape[1:] != [3, size, size]:
+            raise ModelError(
+                f"The exported model takes '{given.name}' {given.shape}, not {INPUT_NAME} [n, 3, size, size]: "
+                "export it again."
+            )
+        self.input_size: int = size
 
     def run(self, views: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         """Analyse [N, S, S, 3] RGB views; one array a head, rows as given (embeddings have unit norm).

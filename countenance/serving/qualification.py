@@ -34,7 +34,7 @@ def qualify(network: AllInOneNetwork, *, seed: int, threads: int = 1) -> tuple[b
         :class:`~countenance.serving.engine.InferenceTime`) and ``golden_probe_difference``.
 
     Raises:
-        ModelError: the export answers differently from the network.
+        ModelError: an answer is not finite, or the export answers differently from the network.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -64,6 +64,10 @@ def _largest_difference(network: AllInOneNetwork, engine: Engine, seed: int) -> 
     with torch.inference_mode():
         expected = UnitEmbedding(network.eval())(to_network_input(probes))
     answered = engine.run(probes)
+    for name, values in expected._asdict().items():
+        # Said before any difference is taken: infinity less infinity is no number, and max passes over that.
+        if not (bool(torch.isfinite(values).all()) and np.isfinite(answered[name]).all()):
+            raise ModelError(f"The model's {name} is not finite on golden probes: don't release it, train it again.")
     return max(
         float(np.abs(answered[name] - values.numpy()).max() / max(1.0, float(values.abs().max())))
         for name, values in expected._asdict().items()

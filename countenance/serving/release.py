@@ -110,7 +110,7 @@ def build_release(
 
 
 def open_release(folder: Path) -> ReleaseManifest:
-    """Read ``release.json`` and check the hash of every file that it lists.
+    """Read ``release.json``, check that its id follows from what it says, and the hash of every file that it lists.
 
     Raises:
         ModelError: the unit is missing, incomplete or was changed after it was built.
@@ -122,6 +122,9 @@ def open_release(folder: Path) -> ReleaseManifest:
         manifest = narrow(ReleaseManifest, json.loads(file.read_text(encoding="utf-8")), where=str(file))
     except (json.JSONDecodeError, ConfigurationError) as error:
         raise ModelError(f"{file} is not a release description: build the release unit again.") from error
+    details = ReleaseDetails(**{name: getattr(manifest, name) for name in ReleaseDetails.model_fields})
+    if _release_id(manifest.files.get(MODEL_FILE, ""), details) != manifest.release_id:
+        raise ModelError(f"{file} was changed after it was released: build the release unit again.")
     for name, expected in manifest.files.items():
         path = folder / name
         if not path.is_file() or file_sha256(path) != expected:
