@@ -109,8 +109,10 @@ def attribute_scores(rows: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, RowSco
     if faces["said_male_probability"].notna().any():
         said = np.where(faces["said_male_probability"] > 0.5, "male", "female")
         scores["gender"] = (faces, right_decisions(_objects(faces, "gender"), said, ("male", "female")))
+    if faces["said_smile_probability"].notna().any():
         smiles = (faces["said_smile_probability"] > 0.5).to_numpy()
         scores["smile"] = (faces, right_decisions(_objects(faces, "smiling"), smiles, (True, False)))
+    if faces["said_age_years"].notna().any():
         ages = faces["said_age_years"].to_numpy(dtype=np.float64)
         truth = faces["age_years"].to_numpy(dtype=np.float64)
         scores["age"] = (faces, absolute_errors(truth, ages, unit="years"))

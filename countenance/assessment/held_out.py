@@ -184,7 +184,16 @@ def compare(rows: pd.DataFrame, configuration: AssessmentConfiguration) -> Compa
 
 
 def embeddings_of(rows: pd.DataFrame) -> FloatArray:
-    """[N, D] float32 unit embeddings of joined rows."""
+    """[N, D] float32 unit embeddings of joined rows.
+
+    Raises:
+        AssessmentError: the model has no embedding for some of them.
+    """
+    silent = int(rows["said_embedding"].isna().sum())
+    if silent:
+        raise AssessmentError(
+            f"{silent} named faces have no embedding: a face needs landmarks, and so an aligned crop, to be compared."
+        )
     return np.stack([np.asarray(value, dtype=np.float32) for value in rows["said_embedding"]])
 
 
