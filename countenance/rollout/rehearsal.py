@@ -112,13 +112,14 @@ def rehearse(
     Raises:
         RolloutError: an entry names an unknown candidate, or the store refuses a move.
     """
-    played: list[Rehearsed] = []
-    begin = _campaign_start(store, releases, configuration)
     for number, entry in enumerate(configuration.entries):
         if entry.candidate not in releases:
             raise RolloutError(
                 f"Entry {number + 1} names '{entry.candidate}': the candidates are {', '.join(releases)}."
             )
+    played: list[Rehearsed] = []
+    begin = _campaign_start(store, releases, configuration)
+    for number, entry in enumerate(configuration.entries):
         release = releases[entry.candidate]
         at = begin + number * _BETWEEN_ROLLOUTS
         if not release.registered:

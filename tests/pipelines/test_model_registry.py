@@ -1,0 +1,200 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import onnx
+import pytest
+from mlflow import MlflowClient
+from onnx import TensorProto, helper
+
+from countenance.errors import ModelError
+from countenance.serving.release import InputSpecification, ReleaseDetails, build_release
+from pipelines.model_registry import project_aliases, register_all, register_release, tag_rollout, version_of
+
+MODEL = "faces"
+CARD = "---\nlicense: Apache-2.0\n---\n# A tiny model\n\nIt says what it is told.\n"
+
+
+def exported(size: int) -> bytes:
+    """A model that hands its images on."""
+    shape = ["n", 3, size, size]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["images"], ["embedding"])],
+        "countenance",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, shape)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def built(folder: Path, candidate: str, **changes: object) -> dict:
+    """A release unit on disk, and what the registration room knows of it."""
+    details = ReleaseDetails(
+        candidate=candidate,
+        input=InputSpecification(size=32),
+        embedding_dimension=8,
+        thresholds=(),
+        operating_threshold=0.25,
+        dataset_sha256="d" * 64,
+        code_sha256="c" * 64,
+        licenses=("CC-BY-4.0",),
+    )
+    unit = build_release(folder / candidate, exported(32), details, model_card=CARD, reports={"bias": {"index": 1.1}})
+    return {
+        "release_id": unit.release_id,
+        "folder": str(folder / candidate),
+        "operating_threshold": 0.25,
+        "identity": 0.87654,
+        "decision": "PASS",
+        "reason": "All 8 gates passed.",
+        "waived": [],
+    } | changes
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with an MLflow of its own: an SQLite file, and artifacts beside it."""
+    folder = tmp_path_factory.mktemp("registry")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = MlflowClient().create_experiment("registration", artifact_location=(folder / "artifacts").as_uri())
+    try:
+        with mlflow.start_run(experiment_id=experiment):
+            yield folder
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture(scope="module")
+def registered(folder: Path) -> dict:
+    """Two registered releases, and one that its gates refused."""
+    releases = {
+        "first": built(folder, "first"),
+        "second": built(folder, "second", waived=["gender gap", "FMR disparity"]),
+        "refused": built(folder, "refused", decision="FAIL", reason="Failed: bias index."),
+    }
+    return register_all(releases, model=MODEL)
+
+
+@pytest.fixture
+def client(registered: dict) -> MlflowClient:
+    """The registry, with no alias set."""
+    client = MlflowClient()
+    for alias in client.get_registered_model(MODEL).aliases:
+        client.delete_registered_model_alias(MODEL, alias)
+    return client
+
+
+def aliases(client: MlflowClient) -> dict[str, str]:
+    return {alias: str(version) for alias, version in client.get_registered_model(MODEL).aliases.items()}
+
+
+def test_a_release_is_registered_when_its_gates_let_it_and_the_record_says_who_was_refused(registered: dict):
+    assert [registered[name]["version"] for name in registered] == ["1", "2", None]
+    assert [registered[name]["registered"] for name in registered] == [True, True, False]
+    assert registered["refused"]["reason"] == "Failed: bias index."
+    assert {entry["model"] for entry in registered.values()} == {MODEL}
+
+
+def test_a_release_registered_twice_keeps_its_version(client: MlflowClient, registered: dict):
+    for _ in range(2):
+        again = register_release(Path(registered["first"]["folder"]), registered["first"], model=MODEL)
+        assert again == registered["first"]["version"]
+    assert len(client.search_model_versions(f"name = '{MODEL}'")) == 2
+    assert version_of(client, MODEL, registered["refused"]["release_id"]) is None
+
+
+def test_the_tags_of_a_version_can_be_read_by_people(client: MlflowClient, registered: dict):
+    first, second = (client.get_model_version(MODEL, registered[name]["version"]) for name in ("first", "second"))
+    assert first.tags == {
+        "release_id": registered["first"]["release_id"],
+        "candidate": "first",
+        "gates": "PASS",
+        "identity.tar": "0.8765",
+        "operating_threshold": "0.2500",
+    }
+    assert second.tags["gates"] == "PASS (waived: gender gap, FMR disparity)"
+    # The description is the card without its front matter.
+    assert first.description == "# A tiny model\n\nIt says what it is told."
+
+
+def test_a_version_carries_its_model_and_the_whole_unit(client: MlflowClient, registered: dict):
+    version = client.get_model_version(MODEL, registered["first"]["version"])
+    info = mlflow.models.get_model_info(f"models:/{MODEL}/{version.version}")
+    (given,) = info.signature.inputs.inputs
+    assert (given.name, given.shape) == ("images", (-1, 3, 32, 32))
+    unit = f"release-{registered['first']['release_id']}"
+    kept = {Path(item.path).name for item in client.list_artifacts(version.run_id, unit)}
+    assert kept == {"model.onnx", "model_card.md", "bias.json", "release.json"}
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "bias.json", "release.json"])
+def test_a_unit_that_was_changed_after_it_was_built_is_refused(client: MlflowClient, tmp_path: Path, name: str):
+    release = built(tmp_path, "spoilt")
+    file = tmp_path / "spoilt" / name
+    file.write_bytes(file.read_bytes().replace(b"0.25", b"0.05") + b" ")
+    with pytest.raises(ModelError, match=f"{name}.* was changed after it was released"):
+        register_release(tmp_path / "spoilt", release, model=MODEL)
+    assert version_of(client, MODEL, release["release_id"]) is None
+
+
+def test_a_unit_of_another_release_is_refused(client: MlflowClient, tmp_path: Path):
+    release = built(tmp_path, "other")
+    with pytest.raises(ModelError, match=f"is {release['release_id']}, not 0000: build it again"):
+        register_release(tmp_path / "other", release | {"release_id": "0000"}, model=MODEL)
+    assert len(client.search_model_versions(f"name = '{MODEL}'")) == 2
+
+
+def test_aliases_show_what_the_store_says(client: MlflowClient, registered: dict):
+    first, second = (registered[name]["release_id"] for name in ("first", "second"))
+    assert project_aliases({"champion": second, "previous": first}, model=MODEL) == {
+        "champion": "2",
+        "previous": "1",
+        "canary": None,
+        "shadow": None,
+    }
+    assert aliases(client) == {"champion": "2", "previous": "1"}
+
+
+def test_an_alias_edited_by_hand_is_put_right(client: MlflowClient, registered: dict):
+    held = {"champion": registered["second"]["release_id"]}
+    project_aliases(held, model=MODEL)
+    client.set_registered_model_alias(MODEL, "champion", "1")
+    client.set_registered_model_alias(MODEL, "canary", "1")
+    project_aliases(held, model=MODEL)
+    assert aliases(client) == {"champion": "2"}
+
+
+def test_an_alias_that_nothing_holds_is_removed_and_others_of_people_stay(client: MlflowClient, registered: dict):
+    project_aliases(
+        {"champion": registered["first"]["release_id"], "canary": registered["second"]["release_id"]}, model=MODEL
+    )
+    client.set_registered_model_alias(MODEL, "favourite", "2")
+    project_aliases({"champion": registered["first"]["release_id"], "canary": None}, model=MODEL)
+    assert aliases(client) == {"champion": "1", "favourite": "2"}
+
+
+def test_an_alias_of_a_release_that_is_not_registered_is_refused_and_never_set(client: MlflowClient, registered: dict):
+    wanted = {"champion": registered["first"]["release_id"], "previous": registered["refused"]["release_id"]}
+    with pytest.raises(ModelError, match="holds alias 'previous' but has no version of 'faces': run the registration"):
+        project_aliases(wanted, model=MODEL)
+    assert "previous" not in aliases(client)
+
+
+def test_a_model_without_a_version_has_no_alias_to_show(folder: Path):
+    assert set(project_aliases({"champion": None}, model="nothing yet").values()) == {None}
+    with pytest.raises(ModelError, match="has no version of 'nothing yet'"):
+        project_aliases({"champion": "0000"}, model="nothing yet")
+
+
+def test_the_rollout_of_a_release_is_told_in_its_tags(client: MlflowClient, registered: dict):
+    release = registered["second"]["release_id"]
+    tag_rollout(release, {"state": "CANARY", "people_exposed": "3"}, model=MODEL)
+    tag_rollout(release, {"state": "PROMOTED", "people_exposed": "40"}, model=MODEL)
+    tags = client.get_model_version(MODEL, registered["second"]["version"]).tags
+    assert (tags["rollout.state"], tags["rollout.people_exposed"]) == ("PROMOTED", "40")
+    assert tags["release_id"] == release
+    with pytest.raises(ModelError, match="Release 0000 has no version of 'faces': run the registration pipeline"):
+        tag_rollout("0000", {"state": "CANARY"}, model=MODEL)
