@@ -25,7 +25,7 @@ class RoomHooks:
     @hook_impl
     def after_catalog_created(self, parameters: dict[str, Any]) -> None:
         """Remember the parameters, to be narrowed when it is known what will run."""
-        self._parameters = parameters
+        self._parameters = parameters["parameters"]
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any) -> None:

@@ -96,12 +96,12 @@ class ParametricReLU(nn.Module):
     about 1.5 times faster on a CPU, and ONNX Runtime fuses it where it has no fast PRelu kernel.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, maps: bool = True) -> None:
         super().__init__()
-        self.slope = nn.Parameter(torch.full((channels, 1, 1), 0.25))
+        self.slope = nn.Parameter(torch.full((channels, 1, 1) if maps else (channels,), 0.25))
 
     def forward(self, features: Tensor) -> Tensor:
-        """[N, C, H, W] -> the same shape."""
+        """[N, C, H, W] (or [N, C] without ``maps``) -> the same shape."""
         positive = F.relu(features)
         return positive + self.slope * (features - positive)
 
@@ -154,7 +154,9 @@ def dense(inputs: int, outputs: int) -> nn.Sequential:
 
     The normalisation keeps the heads alive at the learning rates that identity asks for.
     """
-    return nn.Sequential(nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.PReLU(outputs))
+    return nn.Sequential(
+        nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), ParametricReLU(outputs, maps=False)
+    )
 
 
 class Trunk(nn.Module):

@@ -79,7 +79,7 @@ def test_a_second_run_of_the_side_effects_changes_nothing(finished_chain: Chain)
 
 
 def test_a_release_unit_is_whole_and_its_engine_answers(finished_chain: Chain):
-    for entry in report(finished_chain, "releases").values():
+    for entry in report(finished_chain, "registration_record").values():
         release, engine = open_engine(Path(entry["folder"]))
         assert release.release_id == entry["release_id"]
         assert engine.input_size == 32
