@@ -18,7 +18,6 @@ from countenance.data.splits import SplitConfiguration
 from countenance.data.synthesis import PeopleConfiguration
 from countenance.errors import ConfigurationError, DataError
 
-
 _SKIN_TONE_BANDS: Final[dict[str, tuple[int, ...]]] = {"lighter": (1, 2, 3, 4, 5), "darker": (6, 7, 8, 9, 10)}
 
 
