@@ -67,3 +67,10 @@ def test_stages_with_side_effects_always_run_and_the_others_do_not():
 def test_a_stage_runs_the_room_of_its_name():
     assert all(STAGES[room]["cmd"] == f"kedro run --pipelines {room}" for room in ROOMS)
     assert set(STAGES) == set(ROOMS)
+
+
+def test_parameters_are_plain_enough_for_dvc_to_store_them():
+    import json
+
+    for file in (PROJECT / "conf" / "base").glob("*.yml"):
+        json.dumps(yaml.safe_load(file.read_text()))
