@@ -72,8 +72,8 @@ def _what_is_missing(missing: list[str], catalog: Any) -> str:
         return f"'{name}' is missing and no pipeline writes it: check the catalog."
     path = getattr(catalog[name], "path", None)
     where = f" ({path.name})" if path is not None else ""
-    others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"'{name}'{where}{others} is missing on disk: run `kedro run --pipelines {rooms[0]}` first."
+    others = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
+    return f"'{name}'{where}{others} missing on disk: run `kedro run --pipelines {rooms[0]}` first."
 
 
 def _numbers(value: Any, prefix: str) -> Iterator[tuple[str, float]]:
