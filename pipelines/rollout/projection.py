@@ -12,6 +12,7 @@ from countenance.rollout.approvals import Act
 from countenance.rollout.records import aliases_of
 from countenance.rollout.rehearsal import RehearsalConfiguration
 from countenance.rollout.store import RolloutStore
+from countenance.rollout.story import recorded_story
 from pipelines.model_registry import project_aliases, tag_rollout
 from pipelines.rollout.rehearsing import open_store
 
@@ -45,6 +46,7 @@ def return_to_previous(rollout: Mapping[str, Any], *, model: str, now: datetime)
 
     Raises:
         RolloutError: there is no previous champion.
+        ModelError: a release has no version in the registry.
     """
     configuration = narrow(RehearsalConfiguration, rollout, where="parameters_rollout.yml")
     with open_store(configuration) as store:
@@ -54,6 +56,7 @@ def return_to_previous(rollout: Mapping[str, Any], *, model: str, now: datetime)
         returned = store.roll_back(now, approval)
         LOG.info("Release %s was taken back; release %s answers everybody again.", champion, returned)
         reconcile(store, model=model)
+        tag_rollout(champion, _tags(recorded_story(store, champion).to_dict()), model=model)
 
 
 def _tags(story: Mapping[str, Any]) -> dict[str, str]:
