@@ -33,6 +33,7 @@ from countenance.assessment.templates import aggregate_templates
 from countenance.assessment.verification import (
     TarAtFar,
     ThresholdAtFar,
+    accepted,
     false_match_rate,
     false_non_match_rate,
     measure_tar_at_far,
@@ -73,13 +74,15 @@ class AssessmentConfiguration(Configuration):
     faces_per_subject: int = Field(default=12, ge=2)
     resampling: Resampling = Resampling()
     cost: CostModel
+    operating_far: float | None = Field(default=None, gt=0, lt=1)
+    """The false accept rate, on the validation people, at which a model decides; None takes the least expected cost."""
     thresholds_of: dict[str, str] = Field(default_factory=dict)
     """Models that are shipped with the threshold of another one, e.g. of the model that they were made from."""
 
 
 @dataclass(frozen=True)
 class OperatingPoint(Result):
-    """The common threshold that costs least on the validation people, and its error rates on the test people."""
+    """The common threshold, chosen on the validation people, and its error rates on the test people."""
 
     threshold: float
     validation_cost: float
@@ -156,7 +159,7 @@ def assess(
         tar=tar_at_far(scores.mated, scores.non_mated, configuration.fars),
         template_tar=template_tar(named, configuration),
         calibrated=tuple(threshold_at_far(calibration.non_mated, far) for far in configuration.fars),
-        operating=operating_point(calibration, scores, configuration.cost),
+        operating=operating_point(calibration, scores, configuration.cost, configuration.operating_far),
         subjects=int(named["subject_id"].nunique()),
         faces=int(test["is_face"].sum()),
     )
@@ -197,15 +200,37 @@ def embeddings_of(rows: pd.DataFrame) -> FloatArray:
     return np.stack([np.asarray(value, dtype=np.float32) for value in rows["said_embedding"]])
 
 
-def operating_point(calibration: ComparisonScores, test: ComparisonScores, cost: CostModel) -> OperatingPoint:
-    """Choose the threshold that costs least on ``calibration`` and measure its error rates on ``test``."""
-    optimum = cost_optimal_threshold(calibration.mated, calibration.non_mated, cost)
+def operating_point(
+    calibration: ComparisonScores, test: ComparisonScores, cost: CostModel, far: float | None = None
+) -> OperatingPoint:
+    """Choose a threshold on ``calibration`` and measure its error rates on ``test``.
+
+    Args:
+        calibration: comparisons of the validation people.
+        test: comparisons of the test people.
+        cost: prices.
+        far: decide at this false accept rate; None decides at the threshold of least expected cost.
+
+    Raises:
+        AssessmentError: there are too few comparisons to measure ``far``.
+    """
+    threshold = cost_optimal_threshold(calibration.mated, calibration.non_mated, cost).threshold
+    if far is not None:
+        calibrated = threshold_at_far(calibration.non_mated, far)
+        if calibrated.threshold is None:
+            raise AssessmentError(
+                f"A false accept rate of {far:g} is not measurable on {calibrated.non_mated} comparisons of the "
+                "validation people: raise 'operating_far' or the validation split."
+            )
+        threshold = calibrated.threshold
+    missed = float((~accepted(calibration.mated, threshold)).mean())
+    let_in = float(accepted(calibration.non_mated, threshold).mean())
     return OperatingPoint(
-        threshold=optimum.threshold,
-        validation_cost=optimum.cost,
-        unit=optimum.unit,
-        fmr=false_match_rate(test, optimum.threshold),
-        fnmr=false_non_match_rate(test, optimum.threshold),
+        threshold=threshold,
+        validation_cost=float(cost.expected_cost(np.array([let_in]), np.array([missed]))[0]),
+        unit=cost.unit,
+        fmr=false_match_rate(test, threshold),
+        fnmr=false_non_match_rate(test, threshold),
     )
 
 

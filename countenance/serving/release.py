@@ -53,7 +53,7 @@ class ReleaseManifest(Configuration):
     heads: tuple[str, ...] = OUTPUT_NAMES
     thresholds: tuple[CalibratedThreshold, ...]
     operating_threshold: float
-    """The common threshold at which this model decides; chosen by expected cost."""
+    """The common threshold at which this model decides, chosen on validation people."""
     embedding_dimension: int
     embedding_space: str
     """Embeddings may be compared only within one space; unless shown otherwise, a model's own."""
