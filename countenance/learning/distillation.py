@@ -6,6 +6,7 @@ network in front of them, and the training loop knows nothing of what is inside 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -33,7 +34,7 @@ class AdaDistillConfiguration(Configuration):
     alpha: Literal["weighted", "plain", "fixed"] = "weighted"
 
 
-class IdentityHeader(nn.Module):
+class IdentityHeader(nn.Module, ABC):
     """Embeddings and identity labels in, one loss out; ``curves`` holds what the last step is worth logging."""
 
     curves: dict[str, float]
@@ -42,6 +43,7 @@ class IdentityHeader(nn.Module):
         super().__init__()
         self.curves = {}
 
+    @abstractmethod
     def forward(self, embedding: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor | None:
         """Identity loss of a batch.
 
@@ -53,7 +55,6 @@ class IdentityHeader(nn.Module):
         Returns:
             The mean loss over rows with a class, or None where the batch has none.
         """
-        raise NotImplementedError
 
 
 class MarginSoftmaxHeader(IdentityHeader):
