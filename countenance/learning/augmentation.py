@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -78,26 +80,27 @@ def vary_view(view: View, configuration: AugmentationConfiguration, generator: n
 
 
 def vary_pixels(
-    pixels: NDArray[np.uint8], configuration: AugmentationConfiguration, generator: np.random.Generator
+    pixels: NDArray[np.uint8], configuration: AugmentationConfiguration, generators: Sequence[np.random.Generator]
 ) -> NDArray[np.float32]:
     """Vary light, colour and sharpness of a batch.
 
     Args:
         pixels: [N, S, S, 3] uint8 RGB; left as they are.
         configuration: how much.
-        generator: of the draw.
+        generators: of the draw, one a crop, so that a crop's variation doesn't depend on the crops beside it.
 
     Returns:
         [N, S, S, 3] float32 in [-1, 1].
     """
-    count = len(pixels)
+    draw = np.stack([generator.random(4) for generator in generators])
     pixels = pixels.copy()
-    for index in np.flatnonzero(generator.random(count) < configuration.grey):
+    for index in np.flatnonzero(draw[:, 0] < configuration.grey):
         pixels[index] = cv2.cvtColor(pixels[index], cv2.COLOR_RGB2GRAY)[..., None]
-    for index in np.flatnonzero(generator.random(count) < configuration.blur):
+    for index in np.flatnonzero(draw[:, 1] < configuration.blur):
         pixels[index] = cv2.GaussianBlur(pixels[index], (3, 3), 0.0)
-    contrast = generator.uniform(1.0 - configuration.contrast, 1.0 + configuration.contrast, (count, 1, 1, 1))
-    brightness = generator.uniform(-configuration.brightness, configuration.brightness, (count, 1, 1, 1))
+    signed = 2.0 * draw[:, 2:, None, None, None] - 1.0
+    contrast = 1.0 + configuration.contrast * signed[:, 0]
+    brightness = configuration.brightness * signed[:, 1]
     # Not in torch: this runs beside the training step, whose threads a second set of torch threads would slow down.
     images = pixels.astype(np.float32)
     images *= (contrast / 127.5).astype(np.float32)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ from countenance.learning.augmentation import AugmentationConfiguration, vary_pi
 from countenance.learning.labels import FaceLabels, labels_of
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.views import CANONICAL_WARP, MIRRORED_ORDER, View, Warp
-from countenance.network.allinone import NetworkConfiguration
+from countenance.network.configuration import NetworkConfiguration
 from countenance.network.losses import FaceTargets
 
 STREAMS = ("identity", "attributes", "localisation")
@@ -135,15 +136,28 @@ class FaceDataset:
         self._decoded: dict[tuple[int, View], NDArray[np.uint8]] = {}
         self._orders: dict[tuple[str, int], NDArray[np.int64]] = {}
 
-    def batch(self, step: int) -> FaceBatch:
-        """The batch of a step, counted from 0."""
-        generator = np.random.default_rng([self.seed, step])
+    def batch(self, step: int, *, rank: int = 0, world: int = 1) -> FaceBatch:
+        """The batch of a step, counted from 0, or the share of it that one of several processes trains on.
+
+        A row looks the same however the batch is shared out: its variation depends on the seed, the step and its
+        place in the whole batch alone.
+
+        Args:
+            step: which batch.
+            rank: number of the process, from 0; it gets the rows ``rank``, ``rank + world``, ... of the batch.
+            world: number of processes.
+        """
         rows, views = self._rows(step)
-        warps = [vary_view(view, self._augmentation, generator) for view in views]
+        places = range(rank, len(rows), world)
+        rows, views = rows[places], [views[place] for place in places]
+        generators = [np.random.default_rng([self.seed, step, place]) for place in places]
+        warps = [
+            vary_view(view, self._augmentation, generator) for view, generator in zip(views, generators, strict=True)
+        ]
         pixels = np.stack(
             [warp.image(self._crop(row, view), self.size) for row, view, warp in zip(rows, views, warps, strict=True)]
         )
-        images = vary_pixels(pixels, self._augmentation, generator)
+        images = vary_pixels(pixels, self._augmentation, generators)
         mirrored = np.array([warp.mirrored for warp in warps], dtype=np.int64)
         teacher = None
         if self.teacher is not None:
@@ -251,17 +265,21 @@ class FaceDataset:
         )
 
 
-def prefetched(dataset: FaceDataset, start: int, stop: int, *, ahead: int = 4) -> Iterator[FaceBatch]:
+def prefetched(
+    dataset: FaceDataset, start: int, stop: int, *, ahead: int = 4, rank: int = 0, world: int = 1
+) -> Iterator[FaceBatch]:
     """The batches of steps ``start`` to ``stop - 1``, made ahead of their use by one background thread.
 
-    A failure in that thread is raised here, at the step it belongs to.
+    ``rank`` and ``world`` choose a process's share of each, as in :meth:`FaceDataset.batch`. A failure in that thread
+    is raised here, at the step it belongs to.
     """
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
     try:
-        pending = deque(pool.submit(dataset.batch, step) for step in range(start, min(start + ahead, stop)))
+        make = partial(dataset.batch, rank=rank, world=world)
+        pending = deque(pool.submit(make, step) for step in range(start, min(start + ahead, stop)))
         for step in range(start, stop):
             if step + ahead < stop:
-                pending.append(pool.submit(dataset.batch, step + ahead))
+                pending.append(pool.submit(make, step + ahead))
             yield pending.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

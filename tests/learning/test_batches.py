@@ -39,6 +39,17 @@ def test_a_batch_depends_on_its_seed_and_step_alone():
     assert not equal(again.batch(7), dataset(rows, reader, augmentation=varied, seed=1).batch(7))
 
 
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_share_a_batch_out_without_changing_a_row_of_it(world):
+    data = dataset(*small_world(), augmentation=AugmentationConfiguration())
+    whole = data.batch(3)
+    for rank in range(world):
+        share = data.batch(3, rank=rank, world=world)
+        assert torch.equal(share.images, whole.images[rank::world])
+        for own, of_all in zip(share.targets, whole.targets, strict=True):
+            assert torch.equal(own.nan_to_num(-9), of_all[rank::world].nan_to_num(-9))
+
+
 def test_prefetched_batches_are_the_datasets_in_order():
     data = dataset(*small_world())
     for step, batch in zip(range(2, 9), prefetched(data, 2, 9, ahead=3), strict=True):
