@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from countenance.configuration import narrow
 from countenance.errors import ModelError
-from countenance.network.allinone import AllInOneNetwork, NetworkConfiguration
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.configuration import NetworkConfiguration
 from countenance.storage import write_aside
 
 METADATA_KEY = "countenance_network"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from countenance.data.alignment import apply_affine, box_transform, five_points
 from countenance.errors import DataError
+from countenance.network.configuration import LandmarkScheme
 
 Floats = NDArray[np.float32]
 
@@ -54,7 +55,7 @@ class FaceLabels:
         return replace(self, identity=identity, classes=self.classes + len(alone))
 
 
-def labels_of(manifest: pd.DataFrame, *, landmark_scheme: Literal["5", "68"]) -> FaceLabels:
+def labels_of(manifest: pd.DataFrame, *, landmark_scheme: LandmarkScheme) -> FaceLabels:
     """Read the labels of all rows.
 
     Rows with 68 points serve a network of 5 (an eye is the mean of its contour); rows with 5 don't serve one of 68.

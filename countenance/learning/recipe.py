@@ -23,7 +23,8 @@ from countenance.learning.distillation import (
 )
 from countenance.learning.teacher import TeacherFeatures, embed_with_network, embed_with_onnx
 from countenance.learning.training import TrainingConfiguration, TrainingRecord, train_all_in_one
-from countenance.network.allinone import AllInOneNetwork, NetworkConfiguration
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.configuration import NetworkConfiguration
 from countenance.network.margin import MarginConfiguration
 
 TRAINED_TEACHER = "trained"

@@ -16,7 +16,8 @@ from countenance.configuration import Configuration
 from countenance.errors import TrainingError
 from countenance.learning.batches import FaceBatch, FaceDataset, prefetched
 from countenance.learning.distillation import IdentityHeader
-from countenance.network.allinone import AllInOneNetwork, count_parameters
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.costs import count_parameters
 from countenance.network.losses import MultiTaskWeights, task_losses, weighted_sum
 from countenance.progress import track
 

@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -16,10 +17,12 @@ from torch.nn import functional as F
 
 from countenance.errors import ModelError
 from countenance.network.allinone import AllInOneNetwork, FaceOutputs
+from countenance.network.proposals import Proposals
 from countenance.storage import write_aside
 
 INPUT_NAME = "images"
-OUTPUT_NAMES = FaceOutputs._fields
+OUTPUT_NAMES = FaceOutputs._fields[:8]
+"""What a released model says: the outputs that serve training alone are left out."""
 OPSET = 20
 
 
@@ -30,10 +33,23 @@ class UnitEmbedding(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, images: Tensor) -> FaceOutputs:
-        """[N, 3, S, S] -> outputs whose embedding rows have length 1."""
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """[N, 3, S, S] -> the outputs of :data:`OUTPUT_NAMES`; the embedding's rows have length 1."""
         outputs: FaceOutputs = self.network(images)
-        return outputs._replace(embedding=F.normalize(outputs.embedding, dim=1))
+        outputs = outputs._replace(embedding=F.normalize(outputs.embedding, dim=1))
+        return tuple(outputs[: len(OUTPUT_NAMES)])
+
+
+class Proposer(nn.Module):
+    """The network's way of looking at whole photos, as a module that can be exported."""
+
+    def __init__(self, network: AllInOneNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Proposals:
+        """[N, 3, H, W] -> proposals."""
+        return self.network.propose(images)
 
 
 def export_onnx(network: AllInOneNetwork, path: Path) -> None:
@@ -45,25 +61,54 @@ def export_onnx(network: AllInOneNetwork, path: Path) -> None:
     Raises:
         ModelError: the network holds a weight that isn't finite.
     """
+    with _evaluated(network, path):
+        size = network.configuration.input_size
+        model = _traced(UnitEmbedding(network), size, list(OUTPUT_NAMES), ({0: torch.export.Dim("n")},))
+    _write(model, path)
+
+
+def export_proposals_onnx(network: AllInOneNetwork, path: Path) -> None:
+    """Write the part of ``network`` that looks for faces in photos: ``images`` [n, 3, h, w] -> ``logit``, ``box``.
+
+    The outputs are :class:`~countenance.network.proposals.Proposals`; the file holds the trunk once more, without the
+    heads that read crops. Otherwise as :func:`export_onnx`.
+
+    Raises:
+        ModelError: the network holds a weight that isn't finite.
+    """
+    with _evaluated(network, path):
+        size = 2 * network.configuration.input_size
+        free = ({0: torch.export.Dim("n"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC},)
+        model = _traced(Proposer(network), size, list(Proposals._fields), free)
+    _write(model, path)
+
+
+@contextlib.contextmanager
+def _evaluated(network: AllInOneNetwork, path: Path) -> Iterator[None]:
     damaged = [name for name, tensor in network.state_dict().items() if not bool(torch.isfinite(tensor).all())]
     if damaged:
         raise ModelError(f"The network was not exported to {path.name}: {damaged[0]} is not finite; train it again.")
     was_training = network.training
     network.eval()
     try:
-        model = _traced(UnitEmbedding(network), network.configuration.input_size)
+        yield
     finally:
         network.train(was_training)
+
+
+def _write(model: onnx.ModelProto, path: Path) -> None:
     _strip(model)
     onnx.checker.check_model(model)
     with write_aside(path) as aside:
         aside.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _traced(module: nn.Module, input_size: int) -> onnx.ModelProto:
+def _traced(
+    module: nn.Module, side: int, output_names: list[str], dynamic_shapes: tuple[dict[int, Any], ...]
+) -> onnx.ModelProto:
     device = next(module.parameters()).device
     # Two images: a batch of one would be taken for a constant.
-    example = torch.zeros(2, 3, input_size, input_size, device=device)
+    example = torch.zeros(2, 3, side, side, device=device)
     with _quiet():
         program = torch.onnx.export(
             module.eval(),
@@ -71,8 +116,8 @@ def _traced(module: nn.Module, input_size: int) -> onnx.ModelProto:
             dynamo=True,
             opset_version=OPSET,
             input_names=[INPUT_NAME],
-            output_names=list(OUTPUT_NAMES),
-            dynamic_shapes=({0: torch.export.Dim("n")},),
+            output_names=output_names,
+            dynamic_shapes=dynamic_shapes,
             external_data=False,
         )
     if program is None:

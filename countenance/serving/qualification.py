@@ -12,7 +12,8 @@ import torch
 
 from countenance.errors import ModelError
 from countenance.learning.views import to_network_input
-from countenance.network.allinone import AllInOneNetwork, count_multiply_adds, count_parameters
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.costs import count_multiply_adds, count_parameters
 from countenance.network.export import UnitEmbedding, export_onnx
 from countenance.serving.engine import Engine
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from countenance.network.allinone import NetworkConfiguration
+from countenance.network.configuration import NetworkConfiguration
 
 NETWORK = NetworkConfiguration(
     input_size=32, widths=(4, 6, 8, 12), depths=(0, 0, 0, 1), embedding_dimension=16, identity_width=16, fused_width=6,

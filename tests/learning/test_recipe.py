@@ -21,7 +21,8 @@ from countenance.learning.recipe import (
 )
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration
-from countenance.network.allinone import AllInOneNetwork, NetworkConfiguration
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.configuration import NetworkConfiguration
 from tests.learning.faces import CropsInMemory, manifest, manifest_row, pattern, small_world
 from tests.learning.test_teacher import write_recogniser
 

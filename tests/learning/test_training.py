@@ -11,7 +11,8 @@ from countenance.learning.batches import BatchConfiguration, FaceDataset
 from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader, MarginSoftmaxHeader
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration, learning_rate_at, train_all_in_one
-from countenance.network.allinone import AllInOneNetwork, count_parameters
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.costs import count_parameters
 from countenance.network.margin import MarginConfiguration
 from tests.learning.faces import NETWORK, small_world
 

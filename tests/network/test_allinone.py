@@ -4,13 +4,10 @@ from torch import nn
 
 from countenance.configuration import narrow
 from countenance.errors import ConfigurationError
-from countenance.network.allinone import (
-    AllInOneNetwork,
-    NetworkConfiguration,
-    ParametricReLU,
-    count_multiply_adds,
-    count_parameters,
-)
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.configuration import NetworkConfiguration
+from countenance.network.costs import count_multiply_adds, count_parameters
+from countenance.network.layers import ParametricReLU
 
 SMALL = NetworkConfiguration(
     input_size=32, widths=(4, 6, 8, 10), depths=(0, 1, 0, 1), embedding_dimension=12, identity_width=14, fused_width=5,
@@ -30,6 +27,9 @@ def test_every_output_has_the_shape_that_its_name_promises():
         "gender_logit": (3,),
         "age_years": (3,),
         "embedding": (3, 12),
+        "age_logits": (3, 0),
+        "proposal_logit": (3, 2, 2),
+        "proposal_box": (3, 2, 2, 4),
     }
 
 
@@ -37,7 +37,7 @@ def test_every_output_has_the_shape_that_its_name_promises():
 def test_other_input_sizes_keep_the_taps_on_their_grids(size):
     network = AllInOneNetwork(SMALL.model_copy(update={"input_size": size})).eval()
     taps = network.trunk(torch.zeros(1, 3, size, size))
-    assert [tap.shape[-1] for tap in taps] == [size // 4, size // 8, size // 16]
+    assert [tap.shape[-1] for tap in taps] == [size // 4, size // 8, size // 16, size // 16]
     assert network(torch.zeros(1, 3, size, size)).embedding.shape == (1, 12)
 
 
@@ -74,8 +74,8 @@ def test_local_heads_depend_on_the_shallow_tap_and_the_embedding_does_not():
     network = AllInOneNetwork(SMALL).eval()
     features = network.trunk(torch.randn(1, 3, 32, 32))
     changed = features._replace(shallow=features.shallow + 1.0)
-    assert not torch.allclose(network.local(features), network.local(changed))
-    assert torch.equal(network.identity(features.deep), network.identity(changed.deep))
+    assert not torch.allclose(network.fusion(features), network.fusion(changed))
+    assert torch.equal(network.identity(features.final), network.identity(changed.final))
 
 
 def test_multiply_adds_of_a_hand_counted_network():
@@ -112,3 +112,27 @@ def test_channels_last_changes_the_layout_but_not_the_values():
     after = network.to(memory_format=torch.channels_last)(images.contiguous(memory_format=torch.channels_last))
     for left, right in zip(before, after, strict=True):
         torch.testing.assert_close(left, right, atol=1e-4, rtol=1e-4)
+
+
+def test_the_distribution_head_says_the_mean_of_its_ages():
+    torch.manual_seed(0)
+    network = AllInOneNetwork(SMALL.model_copy(update={"age_head": "distribution"})).eval()
+    outputs = network(torch.randn(2, 3, 32, 32))
+    assert outputs.age_logits.shape == (2, 101)
+    by_hand = (outputs.age_logits.softmax(dim=1) * torch.arange(101.0)).sum(dim=1)
+    torch.testing.assert_close(outputs.age_years, by_hand)
+
+
+def test_proposals_on_a_photo_are_those_on_its_part_away_from_the_borders():
+    torch.manual_seed(0)
+    network = AllInOneNetwork(SMALL).eval()
+    photo = torch.randn(1, 3, 256, 320)
+    whole, part = network.propose(photo), network.propose(photo[:, :, 32:224, 64:288])
+    assert whole.logit.shape == (1, 16, 20)
+    assert whole.box.shape == (1, 16, 20, 4)
+    torch.testing.assert_close(whole.logit[:, 6:10, 8:14], part.logit[:, 4:8, 4:10], atol=1e-3, rtol=1e-3)
+
+
+def test_a_task_may_have_a_vector_of_its_own_as_in_the_paper():
+    network = AllInOneNetwork(SMALL.model_copy(update={"task_width": 6})).eval()
+    assert network(torch.zeros(1, 3, 32, 32)).pose_deg.shape == (1, 3)

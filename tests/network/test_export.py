@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from countenance.errors import ModelError
-from countenance.network.allinone import AllInOneNetwork, FaceOutputs, NetworkConfiguration
-from countenance.network.export import export_onnx
+from countenance.network.allinone import AllInOneNetwork, FaceOutputs
+from countenance.network.configuration import NetworkConfiguration
+from countenance.network.export import export_onnx, export_proposals_onnx
 
 SMALL = NetworkConfiguration(
     input_size=32, widths=(4, 6, 8, 10), depths=(0, 1, 0, 1), embedding_dimension=12, identity_width=14, fused_width=5
@@ -38,7 +39,7 @@ def test_the_exported_network_says_what_the_torch_network_says_for_any_batch(net
         expected = network(images)
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    assert names == list(FaceOutputs._fields)
+    assert names == list(FaceOutputs._fields[:8])
     given = dict(zip(names, session.run(None, {"images": images.numpy()}), strict=True))
     for name in names[:-1]:
         np.testing.assert_allclose(given[name], getattr(expected, name).numpy(), atol=1e-4, rtol=1e-4)
@@ -82,3 +83,16 @@ def test_a_network_with_a_damaged_weight_is_refused_and_nothing_is_written(tmp_p
     with pytest.raises(ModelError, match="age.weight is not finite"):
         export_onnx(network, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_exported_proposals_are_the_networks_on_photos_of_any_size(tmp_path):
+    torch.manual_seed(0)
+    network = AllInOneNetwork(NetworkConfiguration(input_size=32, widths=(4, 6, 8, 10))).eval()
+    export_proposals_onnx(network, tmp_path / "proposals.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "proposals.onnx", providers=["CPUExecutionProvider"])
+    for shape in ((1, 3, 64, 96), (3, 3, 112, 48)):
+        photos = torch.randn(shape)
+        logit, box = session.run(["logit", "box"], {"images": photos.numpy()})
+        expected = network.propose(photos)
+        np.testing.assert_allclose(logit, expected.logit.detach().numpy(), atol=1e-4)
+        np.testing.assert_allclose(box, expected.box.detach().numpy(), atol=1e-4)

@@ -38,6 +38,7 @@ def no_targets(count: int, points: int = 2) -> FaceTargets:
 def some_outputs(count: int, points: int = 2) -> FaceOutputs:
     generator = torch.Generator().manual_seed(0)
     shapes = [(count,), (count, points, 2), (count, points), (count, 3), (count,), (count,), (count,), (count, 4)]
+    shapes += [(count, 0), (count, 1, 1), (count, 1, 1, 4)]
     return FaceOutputs(*(torch.randn(shape, generator=generator).requires_grad_() for shape in shapes))
 
 

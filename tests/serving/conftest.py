@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from countenance.network.allinone import AllInOneNetwork, NetworkConfiguration
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.configuration import NetworkConfiguration
 from countenance.serving.qualification import qualify
 
 Qualified = tuple[AllInOneNetwork, bytes, dict[str, Any]]

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from countenance.errors import ModelError
-from countenance.network.allinone import count_parameters
+from countenance.network.costs import count_parameters
 from countenance.serving.qualification import GOLDEN_PROBES, LARGEST_DIFFERENCE, qualify
 
 from .conftest import tiny_network
