@@ -14,7 +14,7 @@ from countenance.errors import ModelError
 from countenance.learning.views import to_network_input
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.costs import count_multiply_adds, count_parameters
-from countenance.network.export import UnitEmbedding, export_onnx
+from countenance.network.export import OUTPUT_NAMES, UnitEmbedding, export_onnx
 from countenance.serving.engine import Engine
 
 GOLDEN_PROBES: Final = 16
@@ -63,13 +63,14 @@ def _largest_difference(network: AllInOneNetwork, engine: Engine, seed: int) -> 
     size = network.configuration.input_size
     probes = np.random.default_rng(seed).integers(0, 256, (GOLDEN_PROBES, size, size, 3), dtype=np.uint8)
     with torch.inference_mode():
-        expected = UnitEmbedding(network.eval())(to_network_input(probes))
+        said = UnitEmbedding(network.eval())(to_network_input(probes))
+    expected = dict(zip(OUTPUT_NAMES, said, strict=True))
     answered = engine.run(probes)
-    for name, values in expected._asdict().items():
+    for name, values in expected.items():
         # Said before any difference is taken: infinity less infinity is no number, and max passes over that.
         if not (bool(torch.isfinite(values).all()) and np.isfinite(answered[name]).all()):
             raise ModelError(f"The model's {name} is not finite on golden probes: don't release it, train it again.")
     return max(
         float(np.abs(answered[name] - values.numpy()).max() / max(1.0, float(values.abs().max())))
-        for name, values in expected._asdict().items()
+        for name, values in expected.items()
     )
