@@ -31,7 +31,9 @@ def test_the_multiply_adds_are_those_of_the_layers(qualified):
     identity, whole = 2**2 * 8 * 8 + 8 * 2**2 + 8 * 8, 8 * 4
     # Heads: face, 10 coordinates, 5 visibilities, 3 angles and a smile from 8 numbers; gender and age from 4.
     heads = 8 * (1 + 10 + 5 + 3 + 1) + 4 * 2
-    assert measured["multiply_adds"] == trunk + local + identity + whole + heads
+    # Proposals: 3x3 from 4 to 8 on squares of 2, then a score and four numbers a cell.
+    proposals = 2**2 * (9 * 4 * 8 + 8 * 5)
+    assert measured["multiply_adds"] == trunk + local + identity + whole + heads + proposals
 
 
 def test_a_network_whose_answers_overflow_is_refused_and_the_head_is_named():
