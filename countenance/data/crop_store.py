@@ -116,6 +116,10 @@ class CropStore:
     def __len__(self) -> int:
         return len(self._index)
 
+    def __reduce__(self) -> tuple[type[CropStore], tuple[Path]]:
+        # Another process maps the files itself; a memory map can't be sent.
+        return type(self), (self.folder,)
+
     def crop_keys(self) -> list[str]:
         """All crop keys, in storage order."""
         return [str(key) for key in self._index]

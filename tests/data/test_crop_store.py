@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,14 @@ def test_many_keys_are_looked_up_at_once_and_a_missing_one_is_refused(tmp_path: 
     assert store.rows(keys).tolist() == list(range(26, -1, -1))
     with pytest.raises(DataError, match="1 crops of the manifest are not in"):
         store.rows([*keys, "unknown"])
+
+
+def test_another_process_maps_the_same_files_anew(tmp_path: Path):
+    fill(tmp_path / "crops")
+    store = CropStore(tmp_path / "crops")
+    sent = pickle.dumps(store)
+    assert len(sent) < 1000
+    assert np.array_equal(pickle.loads(sent).read("3-1", "box"), store.read("3-1", "box"))  # noqa: S301 - our own bytes
 
 
 def test_a_missing_store_says_what_to_run(tmp_path: Path):
