@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ INPUT_NAME = "images"
 OUTPUT_NAMES = FaceOutputs._fields[:8]
 """What a released model says: the outputs that serve training alone are left out."""
 OPSET = 20
+PROPOSAL_GEOMETRY_KEY = "countenance_proposals"
+"""Metadata of an exported proposer: what turns its boxes into pixels (see ``decode_proposals``), as JSON."""
 
 
 class UnitEmbedding(nn.Module):
@@ -71,7 +74,7 @@ def export_proposals_onnx(network: AllInOneNetwork, path: Path) -> None:
     """Write the part of ``network`` that looks for faces in photos: ``images`` [n, 3, h, w] -> ``logit``, ``box``.
 
     The outputs are :class:`~countenance.network.proposals.Proposals`; the file holds the trunk once more, without the
-    heads that read crops. Otherwise as :func:`export_onnx`.
+    heads that read crops, and the geometry of its cells as metadata. Otherwise as :func:`export_onnx`.
 
     Raises:
         ModelError: the network holds a weight that isn't finite.
@@ -80,7 +83,13 @@ def export_proposals_onnx(network: AllInOneNetwork, path: Path) -> None:
         size = 2 * network.configuration.input_size
         free = ({0: torch.export.Dim("n"), 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC},)
         model = _traced(Proposer(network), size, list(Proposals._fields), free)
-    _write(model, path)
+    geometry = {
+        "input_size": network.configuration.input_size,
+        "offset": network.trunk.cell_offset,
+        "reference_px": network.configuration.proposal_reference_px,
+        "stride": network.trunk.cell_stride,
+    }
+    _write(model, path, {PROPOSAL_GEOMETRY_KEY: json.dumps(geometry)})
 
 
 @contextlib.contextmanager
@@ -96,8 +105,10 @@ def _evaluated(network: AllInOneNetwork, path: Path) -> Iterator[None]:
         network.train(was_training)
 
 
-def _write(model: onnx.ModelProto, path: Path) -> None:
+def _write(model: onnx.ModelProto, path: Path, metadata: dict[str, str] | None = None) -> None:
     _strip(model)
+    if metadata:
+        onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     with write_aside(path) as aside:
         aside.write_bytes(model.SerializeToString(deterministic=True))

@@ -1,0 +1,1 @@
+"""A photo in, faces out: proposals, refinement by landmarks, suppression, alignment, the analyzer."""

@@ -1,0 +1,42 @@
+"""A tiny network, as it is and exported, for every test of this room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from countenance.network.allinone import AllInOneNetwork
+from countenance.network.configuration import NetworkConfiguration
+from countenance.network.export import export_onnx, export_proposals_onnx
+
+TINY = NetworkConfiguration(
+    input_size=32, widths=(8, 8, 8, 8), depths=(0, 0, 0, 0), embedding_dimension=8, identity_width=8, fused_width=4,
+    local_width=8, global_width=4,
+)  # fmt: skip
+
+
+def tiny_network(configuration: NetworkConfiguration = TINY) -> AllInOneNetwork:
+    torch.manual_seed(0)
+    side = configuration.input_size
+    network = AllInOneNetwork(configuration).train()
+    for _ in range(3):
+        network(torch.randn(8, 3, side, side))  # gives batch normalisation statistics of its own
+    # An untrained proposal head says "no face" everywhere and nothing about boxes.
+    torch.nn.init.normal_(network.proposals.score.weight, std=0.5)
+    torch.nn.init.normal_(network.proposals.box.weight, std=0.1)
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def network() -> AllInOneNetwork:
+    return tiny_network()
+
+
+@pytest.fixture(scope="session")
+def exported_folder(network: AllInOneNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported")
+    export_onnx(network, folder / "model.onnx")
+    export_proposals_onnx(network, folder / "proposals.onnx")
+    return folder
