@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from countenance.errors import DataError
 from countenance.storage import write_aside, write_folder_aside
 
-View = Literal["aligned", "box"]
-VIEWS: Final[tuple[View, ...]] = ("aligned", "box")
+View = Literal["aligned", "box", "scene"]
+VIEWS: Final[tuple[View, ...]] = ("aligned", "box", "scene")
 
 CROP_SCHEMA: Final = pa.schema(
     [
@@ -31,9 +31,14 @@ CROP_SCHEMA: Final = pa.schema(
         pa.field("owner", pa.string(), nullable=False),
         pa.field("aligned", pa.binary()),
         pa.field("box", pa.binary()),
+        pa.field("scene", pa.binary()),
     ]
 )
-"""``owner`` is the subject, or the face itself where nobody is named; views are encoded 112 x 112 RGB images."""
+"""``owner`` is the subject, or the face itself where nobody is named; ``aligned`` and ``box`` are encoded
+112 x 112 RGB images, ``scene`` is the whole photo at most :data:`SCENE_SIDE` pixels long, with one row of the photo alone."""
+
+SCENE_SIDE: Final = 256
+"""Longer side of a stored scene, in pixels, at most."""
 
 _ROWS_PER_BATCH: Final = 4096
 
@@ -46,6 +51,7 @@ class Crop:
     owner: str
     aligned: bytes | None
     box: bytes | None
+    scene: bytes | None = None
 
 
 class CropStoreWriter:
@@ -148,7 +154,7 @@ class CropStore:
         return self.encoded(int(self.rows([crop])[0]), view) is not None
 
     def read(self, crop: str, view: View) -> NDArray[np.uint8]:
-        """Decode one crop; [112, 112, 3] RGB.
+        """Decode one view; [112, 112, 3] RGB, a scene [H, W, 3].
 
         Raises:
             DataError: the key or view is not in the store, or its bytes do not decode.
@@ -156,7 +162,7 @@ class CropStore:
         return self.read_row(int(self.rows([crop])[0]), view)
 
     def read_row(self, row: int, view: View) -> NDArray[np.uint8]:
-        """Decode the view of a storage row (see :meth:`rows`); [112, 112, 3] RGB."""
+        """Decode the view of a storage row (see :meth:`rows`); [112, 112, 3] RGB, a scene [H, W, 3]."""
         encoded = self.encoded(row, view)
         if encoded is None:
             raise DataError(f"Crop '{self._index[row]}' has no '{view}' view: ask for the other one.")

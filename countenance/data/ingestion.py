@@ -7,17 +7,18 @@ import hmac
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from countenance.data.alignment import align, crop_box, five_points, intersection_over_union
-from countenance.data.crop_store import Crop, write_crop_store
+from countenance.data.crop_store import SCENE_SIDE, Crop, write_crop_store
 from countenance.data.importers.labelled import Importer, LabelledFace, LabelledPhoto
 from countenance.data.manifest import manifest_table
 from countenance.data.photographs import decode_photo, encode_photo, photo_sha256
@@ -39,7 +40,7 @@ class Ingested:
     groups: pd.DataFrame
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _CutFace:
     row: dict[str, Any]
     crop: Crop
@@ -160,6 +161,7 @@ def _cut(photo: LabelledPhoto, importer: Importer, non_face_share: float) -> lis
         )
         for index, face in enumerate(photo.faces)
     ]
+    _add_scene(cut, photo, encoded, image)
     background = _background_box(photo, image.shape[:2], digest, non_face_share)
     if background is not None:
         face_id = _face_id(importer.name, photo.name, -1)
@@ -197,6 +199,33 @@ def _cut_face(
     }
     crop = Crop(crop=face_id, owner=face.subject_id or face_id, aligned=aligned, box=box)
     return _CutFace(row=row, crop=crop, groups=dict(face.groups))
+
+
+def _add_scene(cut: list[_CutFace], photo: LabelledPhoto, encoded: bytes, image: NDArray[np.uint8]) -> None:
+    """Keep the whole photo with one of its faces, where every face has a box.
+
+    A photo of several named people is not kept: it could not be erased with one of them.
+    """
+    subjects = {face.subject_id for face in photo.faces if face.subject_id is not None}
+    if photo.is_aligned or len(subjects) > 1 or any(face.box_xywh is None for face in photo.faces):
+        return
+    owner = next((face for face in cut if face.row["subject_id"] is not None), cut[0] if cut else None)
+    if owner is None:
+        return
+    scale = min(1.0, SCENE_SIDE / max(image.shape[:2]))
+    if scale < 1.0:
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        encoded = encode_photo(np.asarray(small, dtype=np.uint8))
+    elif not _decodes_to(encoded, image):
+        encoded = encode_photo(image)
+    owner.row["scene_scale"] = scale
+    owner.crop = replace(owner.crop, scene=encoded)
+
+
+def _decodes_to(encoded: bytes, image: NDArray[np.uint8]) -> bool:
+    """Whether the photo's own bytes are an upright picture as the crop store reads it."""
+    decoded = cv2.imdecode(np.frombuffer(encoded, dtype=np.uint8), cv2.IMREAD_COLOR_RGB)
+    return decoded is not None and decoded.shape == image.shape and bool(np.abs(decoded.astype(int) - image).max() < 8)
 
 
 def _cut_background(

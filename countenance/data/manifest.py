@@ -29,6 +29,7 @@ MANIFEST_SCHEMA: Final = pa.schema(
         pa.field("is_face", pa.bool_(), nullable=False),
         pa.field("box_xywh", pa.list_(pa.float32())),
         pa.field("crop", pa.string(), nullable=False),
+        pa.field("scene_scale", pa.float32()),
         pa.field("subject_id", pa.string()),
         pa.field("landmarks", pa.list_(pa.float32())),
         pa.field("landmark_scheme", pa.string()),
@@ -48,7 +49,9 @@ MANIFEST_SCHEMA: Final = pa.schema(
         pa.field("split", pa.string(), nullable=False),
     ]
 )
-"""Column names and types; boxes and landmarks are in photo pixels, angles in degrees, ages in years."""
+"""Column names and types; boxes and landmarks are in photo pixels, angles in degrees, ages in years.
+
+``scene_scale`` is set where the crop store holds the whole photo (the view ``scene``): its pixels per photo pixel."""
 
 LABEL_COLUMNS: Final = {
     "identity": ("subject_id",),

@@ -1,4 +1,4 @@
-"""From manifest rows and stored crops to batches: three streams of faces, mixed and varied by seed and step alone."""
+"""From manifest rows and stored crops to batches: four streams, mixed and varied by seed, step and place alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Annotated, Final, Protocol, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,15 +17,26 @@ from pydantic import Field
 from torch import Tensor
 
 from countenance.configuration import Configuration
-from countenance.errors import DataError, ModelError
+from countenance.errors import ModelError
 from countenance.learning.augmentation import AugmentationConfiguration, vary_pixels, vary_view
 from countenance.learning.labels import FaceLabels, labels_of
+from countenance.learning.scenes import (
+    SceneSample,
+    cell_grid,
+    part_of_scenes,
+    region_of_scene,
+    scene_targets,
+    scenes_of,
+)
+from countenance.learning.streams import Streams
 from countenance.learning.teacher import TeacherFeatures
-from countenance.learning.views import CANONICAL_WARP, MIRRORED_ORDER, View, Warp
+from countenance.learning.views import MIRRORED_ORDER, StoredView, View, Warp
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.losses import FaceTargets
 
-STREAMS = ("identity", "attributes", "localisation")
+STREAMS = ("identity", "attributes", "localisation", "scenes")
+SCENES_BESIDE_EACH_OTHER: Final = 0.35
+"""Chance that a part of a scene shows a second photo beside the first: a picture of several faces."""
 
 
 class CropReader(Protocol):
@@ -35,12 +46,12 @@ class CropReader(Protocol):
         """Storage row of each crop key."""
         ...
 
-    def encoded(self, row: int, view: View) -> object | None:
+    def encoded(self, row: int, view: StoredView) -> object | None:
         """The stored view of a row, or None where there is no such view."""
         ...
 
-    def read_row(self, row: int, view: View) -> NDArray[np.uint8]:
-        """The decoded [112, 112, 3] RGB view of a row."""
+    def read_row(self, row: int, view: StoredView) -> NDArray[np.uint8]:
+        """The decoded RGB view of a row: [112, 112, 3], a scene [H, W, 3]."""
         ...
 
 
@@ -52,6 +63,9 @@ class BatchConfiguration(Configuration):
         identity_share: relative share of aligned crops of named subjects.
         attributes_share: relative share of crops of unnamed faces with gender, smile or age.
         localisation_share: relative share of box crops, faces and others: landmarks, pose, face or not.
+        scenes_share: relative share of parts and regions of whole photos: where faces are, face or not.
+        scene_regions: share of the scenes' places that hold regions; the others hold parts.
+        source_weights: how often a source's rows come, relative to their number; 1 where none is given.
         unnamed_as_classes: an unnamed face with an aligned crop counts as a person of its own in the identity stream.
             Distillation then learns from what the teacher says of it.
         decoded_mebibytes: how much memory decoded crops may take; they are kept until it is full.
@@ -63,6 +77,9 @@ class BatchConfiguration(Configuration):
     identity_share: float = Field(default=0.6, ge=0.0)
     attributes_share: float = Field(default=0.15, ge=0.0)
     localisation_share: float = Field(default=0.25, ge=0.0)
+    scenes_share: float = Field(default=0.0, ge=0.0)
+    scene_regions: float = Field(default=0.4, ge=0.0, le=1.0)
+    source_weights: dict[str, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
     unnamed_as_classes: bool = False
     decoded_mebibytes: int = Field(default=1536, ge=0)
 
@@ -123,18 +140,26 @@ class FaceDataset:
         self._mirrored_order = MIRRORED_ORDER[network.landmark_scheme]
         self._reader = reader
         self._store_rows = reader.rows([str(crop) for crop in manifest["crop"]])
-        self._sources = manifest["source"].astype(str).to_numpy()
+        self._sources = manifest["source"].to_numpy(dtype=np.str_)
         self._has = {
             view: np.array([reader.encoded(int(row), view) is not None for row in self._store_rows], dtype=bool)
-            for view in CANONICAL_WARP
+            for view in get_args(StoredView)
         }
         if configuration.unnamed_as_classes:
             self.labels = self.labels.with_own_classes((self.labels.is_face == 1) & self._has["aligned"])
-        self.streams = self._split_into_streams()
-        self._counts = self._shares()
+        self._grid = cell_grid(network)
+        self._scenes = scenes_of(manifest, self._has["scene"], self.labels.landmarks)
+        self.streams = Streams(
+            self._rows_of_streams(),
+            {name: float(getattr(configuration, f"{name}_share")) for name in STREAMS},
+            configuration.batch_size,
+            sources=self._sources,
+            source_weights=configuration.source_weights,
+            seed=seed,
+        )
         self._teacher_rows = self._match_teacher([str(face_id) for face_id in manifest["face_id"]])
-        self._decoded: dict[tuple[int, View], NDArray[np.uint8]] = {}
-        self._orders: dict[tuple[str, int], NDArray[np.int64]] = {}
+        self._decoded: dict[tuple[int, StoredView], NDArray[np.uint8]] = {}
+        self._decoded_bytes = 0
 
     def batch(self, step: int, *, rank: int = 0, world: int = 1) -> FaceBatch:
         """The batch of a step, counted from 0, or the share of it that one of several processes trains on.
@@ -147,122 +172,130 @@ class FaceDataset:
             rank: number of the process, from 0; it gets the rows ``rank``, ``rank + world``, ... of the batch.
             world: number of processes.
         """
-        rows, views = self._rows(step)
-        places = range(rank, len(rows), world)
-        rows, views = rows[places], [views[place] for place in places]
-        generators = [np.random.default_rng([self.seed, step, place]) for place in places]
-        warps = [
-            vary_view(view, self._augmentation, generator) for view, generator in zip(views, generators, strict=True)
+        placed = self.streams.batch(step)
+        samples = [
+            self._sample(*placed[place], np.random.default_rng([self.seed, step, place]))
+            for place in range(rank, len(placed), world)
         ]
-        pixels = np.stack(
-            [warp.image(self._crop(row, view), self.size) for row, view, warp in zip(rows, views, warps, strict=True)]
+        rows = np.array([sample.row for sample in samples], dtype=np.int64)
+        images = vary_pixels(
+            np.stack([sample.pixels for sample in samples]),
+            self._augmentation,
+            [sample.generator for sample in samples],
         )
-        images = vary_pixels(pixels, self._augmentation, generators)
-        mirrored = np.array([warp.mirrored for warp in warps], dtype=np.int64)
         teacher = None
         if self.teacher is not None:
             found = self._teacher_rows[rows]
+            mirrored = np.array([sample.mirrored for sample in samples], dtype=np.int64)
             features = self.teacher.features[found, mirrored] * (found >= 0)[:, None]
             teacher = torch.from_numpy(features.astype(np.float32))
         return FaceBatch(
             images=torch.from_numpy(images).permute(0, 3, 1, 2),
-            targets=self._targets(rows, views, warps),
+            targets=self._targets(rows, samples),
             teacher=teacher,
             sources=tuple(sorted(set(self._sources[rows]))),
         )
 
-    def _split_into_streams(self) -> dict[str, NDArray[np.int64]]:
+    def _rows_of_streams(self) -> dict[str, NDArray[np.int64]]:
         labels, aligned, box = self.labels, self._has["aligned"], self._has["box"]
         face = labels.is_face == 1
         named = face & (labels.identity >= 0) & aligned
         attributes = ~np.isnan(np.column_stack([labels.smile, labels.gender, labels.age_years])).all(axis=1)
-        masks = (named, face & attributes & ~named & (aligned | box), box)
-        streams = {name: np.flatnonzero(mask) for name, mask in zip(STREAMS, masks, strict=True)}
-        return {name: rows for name, rows in streams.items() if len(rows) and self._share(name) > 0}
+        masks = (named, face & attributes & ~named & (aligned | box), box, self._has["scene"])
+        return {name: np.flatnonzero(mask) for name, mask in zip(STREAMS, masks, strict=True)}
 
-    def _share(self, stream: str) -> float:
-        return float(getattr(self._configuration, f"{stream}_share"))
+    def _sample(self, stream: str, row: int, generator: np.random.Generator) -> _Sample:
+        if stream == "scenes":
+            return self._scene_sample(row, generator)
+        view: View = "box" if stream == "localisation" or not self._has["aligned"][row] else "aligned"
+        warp = vary_view(view, self._augmentation, generator)
+        pixels = warp.image(self._crop(row, view), self.size)
+        return _Sample(row=row, generator=generator, pixels=pixels, mirrored=warp.mirrored, view=view, warp=warp)
 
-    def _shares(self) -> dict[str, int]:
-        if not self.streams:
-            raise DataError("No face of the manifest can be trained on: it has neither labels nor crops that fit.")
-        total = sum(self._share(stream) for stream in self.streams)
-        size = self._configuration.batch_size
-        edges = np.cumsum([0.0, *(self._share(stream) / total for stream in self.streams)])
-        counts = np.diff(np.rint(edges * size).astype(int))
-        return dict(zip(self.streams, counts.tolist(), strict=True))
+    def _scene_sample(self, row: int, generator: np.random.Generator) -> _Sample:
+        scene = self._scenes[row]
+        if generator.random() < self._configuration.scene_regions:
+            sample = region_of_scene(scene, self._crop(row, "scene"), self._grid, generator)
+        else:
+            others = [scene]
+            if generator.random() < SCENES_BESIDE_EACH_OTHER:
+                others.append(list(self._scenes.values())[int(generator.integers(len(self._scenes)))])
+            pictures = [(other, self._crop(other.row, "scene")) for other in others]
+            sample = part_of_scenes(pictures, self._grid, self.labels.landmarks.shape[1], generator)
+        return _Sample(
+            row=row, generator=generator, pixels=sample.pixels, mirrored=sample.mirrored, view="scene", scene=sample
+        )
 
     def _match_teacher(self, face_ids: list[str]) -> NDArray[np.int64]:
         if self.teacher is None:
             return np.full(len(face_ids), -1, dtype=np.int64)
         rows = self.teacher.rows_of(face_ids)
-        missing = int((rows[self.streams.get("identity", np.array([], dtype=np.int64))] < 0).sum())
+        missing = int((rows[self.streams.rows.get("identity", np.array([], dtype=np.int64))] < 0).sum())
         if missing:
             raise ModelError(
                 f"The teacher has no feature for {missing} of the identity stream's faces: compute the table again."
             )
         return rows
 
-    def _rows(self, step: int) -> tuple[NDArray[np.int64], list[View]]:
-        rows: list[int] = []
-        views: list[View] = []
-        for stream, count in self._counts.items():
-            for position in range(step * count, (step + 1) * count):
-                row = self._at(stream, position)
-                rows.append(row)
-                views.append("box" if stream == "localisation" or not self._has["aligned"][row] else "aligned")
-        return np.array(rows, dtype=np.int64), views
-
-    def _at(self, stream: str, position: int) -> int:
-        rows = self.streams[stream]
-        epoch, place = divmod(position, len(rows))
-        order = self._orders.get((stream, epoch))
-        if order is None:
-            number = STREAMS.index(stream)
-            order = np.random.default_rng([self.seed, number, epoch, 1]).permutation(len(rows))
-            self._orders = {
-                key: value for key, value in self._orders.items() if key[0] != stream or key[1] >= epoch - 1
-            }
-            self._orders[stream, epoch] = order
-        return int(rows[order[place]])
-
-    def _crop(self, row: int, view: View) -> NDArray[np.uint8]:
+    def _crop(self, row: int, view: StoredView) -> NDArray[np.uint8]:
         crop = self._decoded.get((row, view))
         if crop is None:
             crop = self._reader.read_row(int(self._store_rows[row]), view)
-            if (len(self._decoded) + 1) * crop.nbytes <= self._configuration.decoded_mebibytes * 2**20:
+            if self._decoded_bytes + crop.nbytes <= self._configuration.decoded_mebibytes * 2**20:
                 self._decoded[row, view] = crop
+                self._decoded_bytes += crop.nbytes
         return crop
 
-    def _targets(self, rows: NDArray[np.int64], views: list[View], warps: list[Warp]) -> FaceTargets:
-        labels, box = self.labels, np.array([view == "box" for view in views])
+    def _targets(self, rows: NDArray[np.int64], samples: list[_Sample]) -> FaceTargets:
+        labels, box = self.labels, np.array([sample.view == "box" for sample in samples])
+        scene = np.array([sample.view == "scene" for sample in samples])
+        aligned = ~(box | scene)
+        targets = scene_targets([sample.scene for sample in samples], self._grid)
         landmarks, visibility = labels.landmarks[rows].astype(np.float64), labels.visibility[rows].copy()
         pose, yaw_range = labels.pose_deg[rows].copy(), labels.yaw_range_deg[rows].copy()
-        for index, warp in enumerate(warps):
-            landmarks[index] = warp.points(landmarks[index], self.size) / self.size
-            pose[index, 2] += warp.rotation_deg
-            if warp.mirrored:
+        for index, sample in enumerate(samples):
+            if sample.scene is not None:
+                landmarks[index] = sample.scene.landmarks / self.size
+            elif sample.warp is not None:
+                landmarks[index] = sample.warp.points(landmarks[index], self.size) / self.size
+                pose[index, 2] += sample.warp.rotation_deg
+            if sample.mirrored:
                 landmarks[index] = landmarks[index][self._mirrored_order]
                 visibility[index] = visibility[index][self._mirrored_order]
                 pose[index] *= (-1, 1, -1)
                 yaw_range[index] = -yaw_range[index, ::-1]
         # An aligned crop hides where the face was and how it was turned; it only serves the other tasks.
-        for local in (landmarks, visibility, pose, yaw_range):
+        landmarks[aligned] = np.nan
+        for local in (visibility, pose, yaw_range):
             local[~box] = np.nan
-        # A box crop is no identity sample: recognition always works on aligned faces.
-        identity = np.where(box, -1, labels.identity[rows])
         return FaceTargets(
-            is_face=_tensor(np.where(box, labels.is_face[rows], np.nan)),
+            is_face=_tensor(np.where(scene, targets.is_face, np.where(box, labels.is_face[rows], np.nan))),
             landmarks=_tensor(landmarks),
             visibility=_tensor(visibility),
             pose_deg=_tensor(pose),
             yaw_range_deg=_tensor(yaw_range),
-            smile=_tensor(labels.smile[rows]),
-            gender=_tensor(labels.gender[rows]),
-            age_years=_tensor(labels.age_years[rows]),
+            smile=_tensor(np.where(scene, np.nan, labels.smile[rows])),
+            gender=_tensor(np.where(scene, np.nan, labels.gender[rows])),
+            age_years=_tensor(np.where(scene, np.nan, labels.age_years[rows])),
             age_std=_tensor(labels.age_std[rows]),
-            identity=torch.from_numpy(identity),
+            # Only an aligned crop is an identity sample: recognition always works on aligned faces.
+            identity=torch.from_numpy(np.where(aligned, labels.identity[rows], -1)),
+            proposal=_tensor(targets.proposal),
+            proposal_box=_tensor(targets.proposal_box),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sample:
+    """One place of a batch: its row, its pixels and how they were made."""
+
+    row: int
+    generator: np.random.Generator
+    pixels: NDArray[np.uint8]
+    mirrored: bool
+    view: StoredView
+    warp: Warp | None = None
+    scene: SceneSample | None = None
 
 
 def prefetched(

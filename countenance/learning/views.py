@@ -21,6 +21,7 @@ CANONICAL_EXPANSION: Final = 1.25
 """What the network sees around a box when nothing is varied: a square of so many times its longer side."""
 
 View = Literal["aligned", "box"]
+StoredView = Literal["aligned", "box", "scene"]
 
 _FLIP_5 = (1, 0, 2, 4, 3)
 _FLIP_68 = (

@@ -18,6 +18,9 @@ from countenance.network.allinone import POSE_UNIT_DEG, FaceOutputs
 
 AGE_UNIT_YEARS = 10.0
 DEFAULT_AGE_STD_YEARS = 3.0
+POSE_NOISE_DEG = 5.0
+OPEN_END_DEG = 75.0
+OPEN = 1e3
 LANDMARK_BEND = 0.02
 """Landmark errors below this share of the square's side count squared, larger ones linearly."""
 
@@ -36,6 +39,8 @@ class FaceTargets(NamedTuple):
         age_years: [N].
         age_std: [N] years.
         identity: [N] int64 class, or -1.
+        proposal: [N, h, w] 1 where a cell is to tell of a face, 0 where it isn't.
+        proposal_box: [N, h, w, 4] what it is to say of the box.
     """
 
     is_face: Tensor
@@ -48,6 +53,8 @@ class FaceTargets(NamedTuple):
     age_years: Tensor
     age_std: Tensor
     identity: Tensor
+    proposal: Tensor
+    proposal_box: Tensor
 
     def to(self, device: torch.device | str) -> FaceTargets:
         """The same labels on another device."""
@@ -62,6 +69,7 @@ class MultiTaskWeights(Configuration):
 
     identity: float = Field(default=1.0, ge=0.0)
     face: float = Field(default=1.0, ge=0.0)
+    proposal: float = Field(default=1.0, ge=0.0)
     landmarks: float = Field(default=50.0, ge=0.0)
     visibility: float = Field(default=0.5, ge=0.0)
     pose: float = Field(default=5.0, ge=0.0)
@@ -78,12 +86,15 @@ def task_losses(outputs: FaceOutputs, targets: FaceTargets, *, age_annealing: fl
     """
     losses = {
         "face": binary_loss(outputs.face_logit, targets.is_face),
+        "proposal": proposal_loss(outputs.proposal_logit, outputs.proposal_box, targets.proposal, targets.proposal_box),
         "landmarks": landmark_loss(outputs.landmarks, targets.landmarks, targets.visibility),
         "visibility": binary_loss(outputs.visibility_logit, targets.visibility),
         "pose": pose_loss(outputs.pose_deg, targets.pose_deg, targets.yaw_range_deg),
         "smile": binary_loss(outputs.smile_logit, targets.smile),
         "gender": binary_loss(outputs.gender_logit, targets.gender),
-        "age": age_loss(outputs.age_years, targets.age_years, targets.age_std, annealing=age_annealing),
+        "age": age_loss(outputs.age_years, targets.age_years, targets.age_std, annealing=age_annealing)
+        if outputs.age_logits.shape[1] == 0
+        else age_distribution_loss(outputs.age_logits, targets.age_years, targets.age_std),
     }
     return {task: loss for task, loss in losses.items() if loss is not None}
 
@@ -128,9 +139,9 @@ def landmark_loss(points: Tensor, targets: Tensor, visibility: Tensor) -> Tensor
 
 
 def pose_loss(pose_deg: Tensor, targets: Tensor, yaw_range: Tensor) -> Tensor | None:
-    """Mean squared pose error over the labelled angles, in units of 30 degrees.
+    """Mean pose error over the labelled angles: squared, in units of 30 degrees.
 
-    A yaw that is only known as a range costs nothing inside it and its distance to the nearer end outside.
+    A yaw that is only known as a range is an interval-censored observation, see :func:`interval_loss`.
 
     Args:
         pose_deg: [N, 3] predicted yaw, pitch, roll in degrees.
@@ -140,14 +151,81 @@ def pose_loss(pose_deg: Tensor, targets: Tensor, yaw_range: Tensor) -> Tensor | 
     known = ~targets.isnan()
     error = torch.where(known, pose_deg - targets.nan_to_num(), torch.zeros_like(pose_deg))
     coarse = ~yaw_range.isnan().any(dim=1) & ~known[:, 0]
-    low, high = yaw_range.nan_to_num().unbind(dim=1)
-    yaw = pose_deg[:, 0]
-    outside = F.relu(low - yaw) + F.relu(yaw - high)
     count = int(known.sum()) + int(coarse.sum())
     if count == 0:
         return None
-    squares = (error / POSE_UNIT_DEG).square().sum() + (outside[coarse] / POSE_UNIT_DEG).square().sum()
-    return squares / count
+    low, high = yaw_range[coarse].unbind(dim=1)
+    squares = (error / POSE_UNIT_DEG).square().sum()
+    return (squares + interval_loss(pose_deg[coarse, 0], low, high).sum()) / count
+
+
+def interval_loss(angle_deg: Tensor, low_deg: Tensor, high_deg: Tensor) -> Tensor:
+    """Minus the logarithm of the chance that the angle lies in its interval, if it is known up to logistic noise.
+
+    The likelihood of an interval-censored observation: -log(S((high - y) / s) - S((low - y) / s)), S the logistic
+    function, s = :data:`POSE_NOISE_DEG`. Near an interval's border it pulls towards the middle, gently, where a loss
+    that is flat inside would leave the answer on the border. An end beyond 75 degrees is open: a profile can't be
+    turned too far.
+
+    Args:
+        angle_deg: [N] predictions.
+        low_deg: [N].
+        high_deg: [N], above ``low_deg``.
+    """
+    above = torch.where(low_deg <= -OPEN_END_DEG, torch.full_like(angle_deg, OPEN), (angle_deg - low_deg))
+    below = torch.where(high_deg >= OPEN_END_DEG, torch.full_like(angle_deg, OPEN), (high_deg - angle_deg))
+    # S(b) - S(a) = S(b) S(-a) (1 - e^(a - b)), which keeps its precision far outside.
+    width = ((above + below) / POSE_NOISE_DEG).clamp(max=30.0)
+    inside = F.logsigmoid(above / POSE_NOISE_DEG) + F.logsigmoid(below / POSE_NOISE_DEG)
+    return -(inside + torch.log1p(-torch.exp(-width)))
+
+
+def proposal_loss(logits: Tensor, boxes: Tensor, targets: Tensor, target_boxes: Tensor) -> Tensor | None:
+    """Focal loss of the cells plus smooth L1 of the boxes, both per cell that tells of a face.
+
+    Focal loss (Lin et al., arXiv 1708.02002, equation 5): (1 - p)^2 times the cross-entropy, 0.25 for cells without a
+    face and 0.75 for those with one, of which there are few.
+
+    Args:
+        logits: [N, h, w].
+        boxes: [N, h, w, 4].
+        targets: [N, h, w] 1, 0 or NaN.
+        target_boxes: [N, h, w, 4], NaN where there is no face.
+    """
+    labelled = ~targets.isnan()
+    if not bool(labelled.any()):
+        return None
+    said, wanted = logits[labelled], targets[labelled]
+    entropy = F.binary_cross_entropy_with_logits(said, wanted, reduction="none")
+    balance = torch.where(wanted > 0.5, 0.75, 0.25)
+    missed = 1.0 - torch.exp(-entropy)
+    faces = ~target_boxes.isnan().any(dim=3)
+    distance = F.smooth_l1_loss(boxes[faces], target_boxes[faces], reduction="sum", beta=0.1)
+    count = (wanted > 0.5).sum().clamp(min=1)
+    return ((balance * missed.square() * entropy).sum() + distance) / count
+
+
+def age_distribution_loss(logits: Tensor, targets: Tensor, std: Tensor) -> Tensor | None:
+    """Distance of a distribution over years from a Gaussian about the label, and of its mean from the label.
+
+    Kullback-Leibler divergence plus the absolute error of the mean in units of ten years (Gao et al., "Age Estimation
+    Using Expectation of Label Distribution Learning", IJCAI 2018, equations 4 and 6).
+
+    Args:
+        logits: [N, A] for the ages 0, 1, ... A - 1 years.
+        targets: [N] years; NaN = not labelled.
+        std: [N] years; 3 is taken where it isn't known.
+    """
+    labelled = ~targets.isnan()
+    if not bool(labelled.any()):
+        return None
+    years = torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
+    spread = std[labelled].nan_to_num(DEFAULT_AGE_STD_YEARS)[:, None]
+    wanted = (-0.5 * ((years - targets[labelled, None]) / spread).square()).softmax(dim=1)
+    said = logits[labelled].log_softmax(dim=1)
+    divergence = F.kl_div(said, wanted, reduction="batchmean")
+    mean_error = (said.exp() @ years - targets[labelled]).abs().mean()
+    return divergence + mean_error / AGE_UNIT_YEARS
 
 
 def age_loss(years: Tensor, targets: Tensor, std: Tensor, *, annealing: float) -> Tensor | None:

@@ -83,8 +83,8 @@ def test_unnamed_faces_join_the_identity_stream_as_classes_of_their_own():
     rows, reader = small_world()
     own = dataset(rows, reader, mix=MIX.model_copy(update={"unnamed_as_classes": True}))
     assert own.labels.classes == 4 + 4
-    assert len(own.streams["identity"]) == 12 + 4
-    assert "attributes" not in own.streams
+    assert len(own.streams.rows["identity"]) == 12 + 4
+    assert "attributes" not in own.streams.rows
     seen = torch.cat([own.batch(step).targets.identity for step in range(8)])
     assert set(range(8)) <= set(seen.tolist())
     nobody = ~rows["is_face"].to_numpy()

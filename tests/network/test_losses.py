@@ -8,10 +8,13 @@ from countenance.network.losses import (
     LANDMARK_BEND,
     FaceTargets,
     MultiTaskWeights,
+    age_distribution_loss,
     age_loss,
     binary_loss,
+    interval_loss,
     landmark_loss,
     pose_loss,
+    proposal_loss,
     task_losses,
     weighted_sum,
 )
@@ -32,6 +35,8 @@ def no_targets(count: int, points: int = 2) -> FaceTargets:
         age_years=nothing,
         age_std=nothing,
         identity=torch.full((count,), -1),
+        proposal=torch.full((count, 1, 1), NAN),
+        proposal_box=torch.full((count, 1, 1, 4), NAN),
     )
 
 
@@ -103,14 +108,52 @@ def test_pose_error_is_squared_in_units_of_30_degrees():
     assert loss.item() == pytest.approx((1.0 + 0.25) / 2)
 
 
-@pytest.mark.parametrize(("yaw", "expected"), [(-40.0, 0.0), (0.0, 0.25), (-75.0, 0.25)])
-def test_a_yaw_known_as_a_range_costs_only_its_distance_to_the_range(yaw, expected):
+@pytest.mark.parametrize("yaw", [-40.0, 0.0, -75.0, -20.0])
+def test_a_yaw_known_as_a_range_costs_minus_the_logarithm_of_its_chance_to_lie_there(yaw):
     pose = torch.tensor([[yaw, 99.0, 99.0]], requires_grad=True)
     loss = pose_loss(pose, torch.full((1, 3), NAN), torch.tensor([[-60.0, -15.0]]))
-    assert loss.item() == pytest.approx(expected)
+    chance = 1 / (1 + math.exp(-(-15.0 - yaw) / 5.0)) - 1 / (1 + math.exp(-(-60.0 - yaw) / 5.0))
+    assert loss.item() == pytest.approx(-math.log(chance), rel=1e-4)
     loss.backward()
     assert torch.isfinite(pose.grad).all()
     assert pose.grad[0, 1:].abs().sum() == 0
+
+
+def test_a_range_pulls_towards_its_middle_and_an_open_end_lets_go():
+    yaw = torch.tensor([-17.0, -37.5, -89.0, 400.0], requires_grad=True)
+    low, high = torch.tensor([-60.0, -60.0, -90.0, -15.0]), torch.tensor([-15.0, -15.0, -45.0, 15.0])
+    losses = interval_loss(yaw, low, high)
+    losses.sum().backward()
+    assert yaw.grad[0] > 0.05  # near the upper border: downwards
+    assert abs(yaw.grad[1]) < 1e-5  # in the middle
+    assert losses[2] < 0.001  # a full profile costs nothing where the range reaches 90 degrees
+    assert losses[3].item() == pytest.approx((400 - 15) / 5, rel=1e-3)  # far outside it grows linearly
+
+
+def test_the_proposal_loss_worked_by_hand():
+    logits = torch.zeros(1, 1, 3, requires_grad=True)
+    boxes = torch.zeros(1, 1, 3, 4, requires_grad=True)
+    targets = torch.tensor([[[1.0, 0.0, NAN]]])
+    wanted = torch.full((1, 1, 3, 4), NAN)
+    wanted[0, 0, 0] = torch.tensor([1.05, 0.0, 0.0, 0.0])
+    # p = 1/2 in both labelled cells: (1/2)^2 log 2, times .75 + .25; smooth L1 of 1.05 with a bend of .1 is 1.
+    loss = proposal_loss(logits, boxes, targets, wanted)
+    assert loss.item() == pytest.approx(0.25 * math.log(2) + 1.0)
+    loss.backward()
+    assert logits.grad[0, 0, 2] == 0
+    assert boxes.grad[0, 0, 1:].abs().sum() == 0
+    assert proposal_loss(logits, boxes, torch.full((1, 1, 3), NAN), torch.full((1, 1, 3, 4), NAN)) is None
+
+
+def test_the_age_distribution_loss_is_zero_for_the_gaussian_about_the_label():
+    years = torch.arange(101.0)
+    right = (-0.5 * ((years - 40.0) / 3.0) ** 2)[None]
+    loss = age_distribution_loss(right, torch.tensor([40.0]), torch.tensor([NAN]))
+    assert loss.item() == pytest.approx(0.0, abs=1e-5)
+    # The same Gaussian about 46: divergence (6^2) / (2 * 3^2) = 2, mean error .6 tens of years.
+    wrong = age_distribution_loss(right.repeat(2, 1), torch.tensor([46.0, NAN]), torch.tensor([NAN, NAN]))
+    assert wrong is not None
+    assert wrong.item() == pytest.approx(2.0 + 0.6, abs=1e-3)
 
 
 def test_a_labelled_yaw_overrules_its_range():
