@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from torch import Tensor
 from countenance.configuration import Configuration
 from countenance.errors import ModelError
 from countenance.learning.augmentation import AugmentationConfiguration, vary_pixels, vary_view
+from countenance.learning.fingerprint import fingerprint
 from countenance.learning.labels import FaceLabels, labels_of
 from countenance.learning.scenes import (
     SceneSample,
@@ -196,6 +197,22 @@ class FaceDataset:
             sources=tuple(sorted(set(self._sources[rows]))),
         )
 
+    def fingerprint(self) -> str:
+        """Equal for data sets that give equal batches, as far as labels, settings and some of the crops tell."""
+        looked_at = self._store_rows[:: 1 + len(self._store_rows) // 256].tolist()
+        return fingerprint(
+            self.seed,
+            self.size,
+            self._configuration.model_copy(update={"decoded_mebibytes": 0}),
+            self._augmentation,
+            self.labels,
+            self._store_rows,
+            self._sources,
+            {str(row): scene for row, scene in self._scenes.items()},
+            self.teacher,
+            [self._reader.encoded(row, view) for row in looked_at for view in get_args(StoredView)],
+        )
+
     def _rows_of_streams(self) -> dict[str, NDArray[np.int64]]:
         labels, aligned, box = self.labels, self._has["aligned"], self._has["box"]
         face = labels.is_face == 1
@@ -300,7 +317,7 @@ class _Sample:
 
 def prefetched(
     dataset: FaceDataset, start: int, stop: int, *, ahead: int = 4, rank: int = 0, world: int = 1
-) -> Iterator[FaceBatch]:
+) -> Generator[FaceBatch]:
     """The batches of steps ``start`` to ``stop - 1``, made ahead of their use by one background thread.
 
     ``rank`` and ``world`` choose a process's share of each, as in :meth:`FaceDataset.batch`. A failure in that thread

@@ -50,6 +50,25 @@ def test_processes_share_a_batch_out_without_changing_a_row_of_it(world):
             assert torch.equal(own.nan_to_num(-9), of_all[rank::world].nan_to_num(-9))
 
 
+def test_equal_data_have_equal_fingerprints_and_other_data_others():
+    rows, reader = small_world()
+    own = dataset(rows, reader).fingerprint()
+    less_memory = MIX.model_copy(update={"decoded_mebibytes": 1})
+    assert own == dataset(*small_world(), mix=less_memory).fingerprint()
+    relabelled = rows.assign(age_years=rows["age_years"] + 1.0)
+    repainted = small_world()[1]
+    repainted.crops["face-0-0"]["aligned"] = pattern(999)
+    others = [
+        dataset(rows, reader, seed=1),
+        dataset(rows, reader, mix=MIX.model_copy(update={"batch_size": 12})),
+        dataset(rows, reader, augmentation=AugmentationConfiguration()),
+        dataset(rows, reader, teacher=features_for(rows)),
+        dataset(relabelled, reader),
+        dataset(rows, repainted),
+    ]
+    assert len({own, *(other.fingerprint() for other in others)}) == 7
+
+
 def test_prefetched_batches_are_the_datasets_in_order():
     data = dataset(*small_world())
     for step, batch in zip(range(2, 9), prefetched(data, 2, 9, ahead=3), strict=True):
