@@ -251,7 +251,8 @@ def _part(
     other = size / 2 + size * generator.uniform(-spread, spread)
     centre = np.array([along, other] if across else [other, along])
     matrix = np.column_stack([np.eye(2) * scale, centre - scale * (box[:2] + box[2:] / 2)])
-    border = int(generator.integers(256))
+    # Around the photo: a plain colour, or its own border drawn out.
+    border = int(generator.integers(256)) if generator.random() < 0.5 else None
     return matrix, _warped(pixels, matrix, size, border=border)
 
 
@@ -329,7 +330,7 @@ def _inverted(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(cv2.invertAffineTransform(matrix), dtype=np.float64)
 
 
-def _warped(pixels: Pixels, matrix: NDArray[np.float64], size: int, *, border: int) -> Pixels:
+def _warped(pixels: Pixels, matrix: NDArray[np.float64], size: int, *, border: int | None) -> Pixels:
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.5:
         # Shrinking with bilinear samples alone would alias: average over the area first.
@@ -337,7 +338,8 @@ def _warped(pixels: Pixels, matrix: NDArray[np.float64], size: int, *, border: i
         pixels = np.asarray(cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
         matrix = matrix.copy()
         matrix[:, :2] /= shrink
+    mode = cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT
     view = cv2.warpAffine(
-        pixels, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(border,) * 3
+        pixels, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=mode, borderValue=(border or 0,) * 3
     )
     return np.asarray(view, dtype=np.uint8)
