@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from countenance.data.alignment import FIVE_POINT_TEMPLATE
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.export import export_onnx, export_proposals_onnx
@@ -23,6 +24,9 @@ def tiny_network(configuration: NetworkConfiguration = TINY) -> AllInOneNetwork:
     network = AllInOneNetwork(configuration).train()
     for _ in range(3):
         network(torch.randn(8, 3, side, side))  # gives batch normalisation statistics of its own
+    # Untrained landmarks all lie in the middle, which makes no face.
+    with torch.no_grad():
+        network.landmarks.bias.copy_(torch.from_numpy(FIVE_POINT_TEMPLATE / 112 - 0.5).flatten())
     # An untrained proposal head says "no face" everywhere and nothing about boxes.
     torch.nn.init.normal_(network.proposals.score.weight, std=0.5)
     torch.nn.init.normal_(network.proposals.box.weight, std=0.1)
