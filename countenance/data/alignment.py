@@ -25,30 +25,37 @@ FIVE_POINT_TEMPLATE: Final[NDArray[np.float32]] = np.array(
 CANONICAL_BOX_XYWH: Final[tuple[float, float, float, float]] = (15.5, 13.0, 80.0, 106.0)
 """Where a detector's box lies in the aligned crop: the median over a detector's boxes on frontal photographs."""
 
-_FIVE_OF_68: Final = (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,))
+_FIVE_OF: Final[dict[str, tuple[tuple[int, ...], ...]]] = {
+    "5": ((0,), (1,), (2,), (3,), (4,)),
+    "21": ((7,), (10,), (14,), (17,), (19,)),
+    "68": (tuple(range(36, 42)), tuple(range(42, 48)), (30,), (48,), (54,)),
+}
+"""By landmark scheme, the points whose means are the five."""
 
 
 def five_points(landmarks: NDArray[np.float32], scheme: str) -> NDArray[np.float32]:
     """Reduce landmarks to the five points of the alignment template.
 
     Args:
-        landmarks: [K, 2] or [2K], pixels.
-        scheme: ``5`` or ``68`` (iBUG 300-W order; an eye is the mean of its six contour points).
+        landmarks: [K, 2] or [2K], pixels; a point that isn't labelled is NaN.
+        scheme: ``5``, ``21`` (AFLW, feature ids 1 to 21: each brow's left corner, centre and right corner, each eye's
+            likewise, left ear, left, centre and right of the nose, right ear, left corner, centre and right corner of
+            the mouth, chin; left and right as seen) or ``68`` (iBUG 300-W; an eye is the mean of its contour).
 
     Returns:
-        [5, 2] float32 in the same pixels.
+        [5, 2] float32 in the same pixels; NaN where a point that is needed isn't labelled.
 
     Raises:
         DataError: the scheme is unknown or the number of points does not fit it.
     """
     points = np.asarray(landmarks, dtype=np.float32).reshape(-1, 2)
-    if scheme not in ("5", "68"):
-        raise DataError(f"Landmark scheme '{scheme}' is unknown: use '5' or '68'.")
+    if scheme not in _FIVE_OF:
+        raise DataError(f"Landmark scheme '{scheme}' is unknown: use '5', '21' or '68'.")
     if len(points) != int(scheme):
         raise DataError(f"Landmark scheme '{scheme}' needs {scheme} points, but a face has {len(points)}.")
     if scheme == "5":
         return points
-    return np.stack([points[list(indices)].mean(axis=0) for indices in _FIVE_OF_68]).astype(np.float32)
+    return np.stack([points[list(indices)].mean(axis=0) for indices in _FIVE_OF[scheme]]).astype(np.float32)
 
 
 def similarity_transform(source: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float64]:

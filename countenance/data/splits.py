@@ -32,23 +32,24 @@ class SplitConfiguration(Configuration):
 def assign_splits(faces: pd.DataFrame, configuration: SplitConfiguration) -> pd.Series[str]:
     """Give each face a split so that no subject and no photo is in two.
 
-    Faces are tied together by ``subject_id`` (where it is set) and by ``photo_sha256``; each connected group goes
-    to one split, chosen by a hash of the group's smallest tie and the seed. So a face keeps its split when
-    other people are added.
+    Faces are tied together by ``photo_sha256``, by ``subject_id`` and by ``kept_with`` (where these are set); each
+    connected group goes to one split, chosen by a hash of the group's smallest tie and the seed. So a face keeps its
+    split when other people are added.
 
     Args:
-        faces: columns ``subject_id`` (nullable) and ``photo_sha256``.
+        faces: columns ``photo_sha256``, ``subject_id`` (nullable) and, if there is one, ``kept_with`` (nullable).
         configuration: shares and seed.
 
     Returns:
         [N] split names, indexed as ``faces``.
     """
-    subjects = "subject " + faces["subject_id"].astype("object")
-    photos = "photo " + faces["photo_sha256"].astype("object")
-    ties = pd.Index(pd.concat([subjects.dropna(), photos]).unique()).sort_values()
-    photo_node = ties.get_indexer(pd.Index(photos))
-    subject_node = np.where(subjects.isna(), photo_node, ties.get_indexer(pd.Index(subjects.fillna(photos))))
-    edges = coo_array((np.ones(len(faces)), (photo_node, subject_node)), shape=(len(ties), len(ties)))
+    named = {"photo_sha256": "photo", "subject_id": "subject", "kept_with": "kept with"}
+    ties_of = [f"{word} " + faces[column].astype("object") for column, word in named.items() if column in faces]
+    ties = pd.Index(pd.concat([tie.dropna() for tie in ties_of]).unique()).sort_values()
+    photo_node = ties.get_indexer(pd.Index(ties_of[0]))
+    others = [np.where(tie.isna(), photo_node, ties.get_indexer(pd.Index(tie))) for tie in ties_of[1:]]
+    first, second = np.tile(photo_node, len(others)), np.concatenate(others)
+    edges = coo_array((np.ones(len(first)), (first, second)), shape=(len(ties), len(ties)))
     _, group = connected_components(edges, directed=False)
     # `ties` is sorted, so the first node of a group is its smallest tie whatever the order of the rows
     first_node = pd.Series(np.arange(len(ties))).groupby(group).min().to_numpy()

@@ -86,9 +86,20 @@ def test_sixty_eight_points_reduce_to_the_five_of_the_template():
     assert five_points(points, "68").tolist() == [[1, 1], [3, 1], [2, 2], [1, 3], [3, 3]]
 
 
+def test_twenty_one_points_reduce_to_eye_centres_nose_and_mouth_corners():
+    points = np.column_stack([np.arange(1, 22), np.zeros(21)]).astype(np.float32)  # x is the feature id
+    assert five_points(points, "21")[:, 0].tolist() == [8, 11, 15, 18, 20]
+
+
+def test_a_point_that_is_not_labelled_stays_unknown():
+    points = np.ones((21, 2), dtype=np.float32)
+    points[10] = np.nan
+    assert np.isnan(five_points(points, "21")[:, 0]).tolist() == [False, True, False, False, False]
+
+
 def test_an_unknown_scheme_or_a_wrong_number_of_points_is_refused():
-    with pytest.raises(DataError, match="'21' is unknown"):
-        five_points(np.zeros((21, 2), dtype=np.float32), "21")
+    with pytest.raises(DataError, match="'29' is unknown"):
+        five_points(np.zeros((29, 2), dtype=np.float32), "29")
     with pytest.raises(DataError, match="needs 5 points, but a face has 4"):
         five_points(np.zeros((4, 2), dtype=np.float32), "5")
 

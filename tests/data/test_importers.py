@@ -8,10 +8,11 @@ from countenance.data.importers.lfw import LfwImporter
 from countenance.data.importers.mtfl import MtflImporter
 from countenance.data.importers.utkface import UtkFaceImporter
 from countenance.errors import DataError
+from tests.data.importing import corrupt, labelled
 
 
 def test_lfw_gives_identity_gender_box_and_five_points(lfw_folder: Path):
-    photos = list(LfwImporter(lfw_folder).photos())
+    photos = labelled(LfwImporter(lfw_folder))
     assert len(photos) == len(LfwImporter(lfw_folder)) == 36
     face = photos[0].faces[0]
     assert face.subject_id == "lfw:Person_00"
@@ -26,20 +27,20 @@ def test_a_gender_that_lfw_does_not_state_stays_null(lfw_folder: Path):
     labels = pd.read_csv(lfw_folder / "faces.csv")
     labels.loc[0, "gender"] = np.nan
     labels.to_csv(lfw_folder / "faces.csv", index=False)
-    face = next(iter(LfwImporter(lfw_folder).photos())).faces[0]
+    face = labelled(LfwImporter(lfw_folder))[0].faces[0]
     assert face.gender is None
     assert face.groups == {}
 
 
 def test_mtfl_gives_points_smile_and_pose_as_an_interval_of_yaw(mtfl_folder: Path):
-    faces = [photo.faces[0] for photo in MtflImporter(mtfl_folder).photos()]
+    faces = [photo.faces[0] for photo in labelled(MtflImporter(mtfl_folder))]
     assert [face.yaw_range for face in faces] == [(-90, -45), (-45, -15), (-15, 15), (15, 45), (45, 90)]
     assert all(face.smiling is True and face.subject_id is None and face.box_xywh is not None for face in faces)
     assert [face.gender for face in faces] == ["female", "male", "female", "male", "female"]
 
 
 def test_utkface_gives_age_gender_and_race_as_a_protected_attribute(utkface_folder: Path):
-    photos = list(UtkFaceImporter(utkface_folder).photos())
+    photos = labelled(UtkFaceImporter(utkface_folder))
     assert [photo.faces[0].age_years for photo in photos] == [3, 30, 61, 80]
     assert photos[0].is_aligned
     assert photos[0].faces[0].groups == {"gender": "female", "race": "Asian"}
@@ -53,20 +54,22 @@ def test_utkface_gives_age_gender_and_race_as_a_protected_attribute(utkface_fold
         ("head_pose", 9, "Column 'head_pose' of source 'mtfl' holds '9'"),
     ],
 )
-def test_a_code_that_the_source_does_not_have_is_refused(mtfl_folder: Path, column: str, value: int, sentence: str):
+def test_a_code_that_the_source_does_not_have_makes_a_corrupt_record_and_the_rest_goes_on(
+    mtfl_folder: Path, column: str, value: int, sentence: str
+):
     labels = pd.read_csv(mtfl_folder / "faces.csv")
     labels.loc[2, column] = value
     labels.to_csv(mtfl_folder / "faces.csv", index=False)
-    with pytest.raises(DataError, match=sentence):
-        list(MtflImporter(mtfl_folder).photos())
+    records = corrupt(MtflImporter(mtfl_folder))
+    assert [(record.photo, record.reason) for record in records] == [("net/3.jpg", "unknown code")]
+    assert sentence in records[0].detail
 
 
-def test_an_impossible_age_is_refused(utkface_folder: Path):
-    labels = pd.read_csv(utkface_folder / "faces.csv")
-    labels.loc[1, "age"] = 300
+def test_a_label_that_is_no_number_makes_a_corrupt_record(utkface_folder: Path):
+    labels = pd.read_csv(utkface_folder / "faces.csv").astype({"age": "object"})
+    labels.loc[1, "age"] = "thirty"
     labels.to_csv(utkface_folder / "faces.csv", index=False)
-    with pytest.raises(DataError, match="holds 300: it must lie in 0 to 120 years"):
-        list(UtkFaceImporter(utkface_folder).photos())
+    assert [record.reason for record in corrupt(UtkFaceImporter(utkface_folder))] == ["bad number"]
 
 
 def test_a_label_file_without_a_column_names_it(lfw_folder: Path):
@@ -84,16 +87,16 @@ def test_an_empty_or_missing_label_file_is_refused(lfw_folder: Path, tmp_path: P
 
 
 def test_the_real_sets_have_the_labels_that_their_readme_promises(real_faces: Path):
-    assert len({photo.faces[0].subject_id for photo in LfwImporter(real_faces / "lfw").photos()}) > 500
-    yaw_ranges = {photo.faces[0].yaw_range for photo in MtflImporter(real_faces / "mtfl").photos()}
+    assert len({photo.faces[0].subject_id for photo in labelled(LfwImporter(real_faces / "lfw"))}) > 500
+    yaw_ranges = {photo.faces[0].yaw_range for photo in labelled(MtflImporter(real_faces / "mtfl"))}
     assert len(yaw_ranges) == 5
-    races = {photo.faces[0].groups.get("race") for photo in UtkFaceImporter(real_faces / "utkface").photos()}
+    races = {photo.faces[0].groups.get("race") for photo in labelled(UtkFaceImporter(real_faces / "utkface"))}
     assert len(races) == 5
 
 
 def test_a_face_turned_left_in_the_image_has_its_nose_left_of_its_eyes(real_faces: Path):
     offsets: dict[float, list[float]] = {}
-    for photo in MtflImporter(real_faces / "mtfl").photos():
+    for photo in labelled(MtflImporter(real_faces / "mtfl")):
         face = photo.faces[0]
         assert face.landmarks is not None and face.yaw_range is not None
         eyes = face.landmarks[:2].mean(axis=0)

@@ -13,6 +13,7 @@ from countenance.data.ingestion import Ingested, group_of_faces, ingest, subject
 from countenance.data.manifest import to_frame
 from countenance.data.splits import SplitConfiguration, require_disjoint_splits
 from countenance.errors import DataError
+from tests.conftest import picture, write_jpeg
 
 SECRET = b"a secret of the tests"
 
@@ -22,7 +23,7 @@ def folders(lfw_folder: Path, mtfl_folder: Path, utkface_folder: Path) -> list[P
     return [lfw_folder, mtfl_folder, utkface_folder]
 
 
-def run(folders: list[Path], crops: Path, workers: int = 2) -> Ingested:
+def run(folders: list[Path], crops: Path, workers: int = 2, largest_quarantined_share: float = 0.01) -> Ingested:
     kinds = (LfwImporter, MtflImporter, UtkFaceImporter)
     importers = [kind(folder) for kind, folder in zip(kinds, folders, strict=True)]
     return ingest(
@@ -31,6 +32,7 @@ def run(folders: list[Path], crops: Path, workers: int = 2) -> Ingested:
         splits=SplitConfiguration(),
         subject_secret=SECRET,
         non_face_share=1.0,
+        largest_quarantined_share=largest_quarantined_share,
         workers=workers,
     )
 
@@ -69,21 +71,80 @@ def test_a_photo_under_two_names_stays_in_one_split(folders: list[Path], tmp_pat
     assert manifest.loc[manifest["source"] == "utkface", "split"].nunique() == 1
 
 
-def test_a_truncated_photo_stops_the_import_and_leaves_the_old_store(folders: list[Path], tmp_path: Path):
+def truncate_one(folder: Path) -> str:
+    victim = next((folder / "photos").rglob("*.jpg"))
+    victim.write_bytes(victim.read_bytes()[:1500])
+    return victim.relative_to(folder / "photos").as_posix()
+
+
+def test_in_a_small_set_one_truncated_photo_is_too_many_and_leaves_the_old_store(folders: list[Path], tmp_path: Path):
     run(folders, tmp_path / "crops")
     before = sorted(file.read_bytes() for file in (tmp_path / "crops").iterdir())
-    victim = next((folders[0] / "photos").rglob("*.jpg"))
-    victim.write_bytes(victim.read_bytes()[:1500])
-    with pytest.raises(DataError, match="is truncated or damaged"):
+    truncate_one(folders[0])
+    with pytest.raises(DataError, match=r"1 of 36 photos .*is truncated or damaged"):
         run(folders, tmp_path / "crops")
     assert sorted(file.read_bytes() for file in (tmp_path / "crops").iterdir()) == before
     assert [path.name for path in tmp_path.iterdir() if path.name != "faces"] == ["crops"]
 
 
-def test_a_missing_photo_is_named(folders: list[Path], tmp_path: Path):
+def test_a_truncated_photo_within_the_share_is_put_aside_with_its_reason(folders: list[Path], tmp_path: Path):
+    clean = to_frame(run(folders, tmp_path / "clean").manifest)
+    victim = truncate_one(folders[0])
+    ingested = run(folders, tmp_path / "crops", largest_quarantined_share=0.03)
+    record = ingested.quarantine.iloc[0]
+    assert len(ingested.quarantine) == 1
+    assert (record["source"], record["photo"], record["reason"]) == ("lfw", victim, "photo does not decode")
+    assert victim not in record["detail"]
+    manifest = to_frame(ingested.manifest)
+    assert victim not in set(manifest["photo"])
+    assert set(manifest["face_id"]) == set(clean.loc[clean["photo"] != victim, "face_id"])
+    assert set(CropStore(tmp_path / "crops").crop_keys()) == set(manifest["crop"])
+
+
+def test_a_missing_photo_is_put_aside_too(folders: list[Path], tmp_path: Path):
     next((folders[1] / "photos").rglob("*.jpg")).unlink()
     with pytest.raises(DataError, match="cannot be read: restore the file"):
         run(folders, tmp_path / "crops")
+    quarantine = run(folders, tmp_path / "crops", largest_quarantined_share=0.2).quarantine
+    assert quarantine["reason"].tolist() == ["photo missing"]
+
+
+def test_the_sentence_that_stops_an_import_names_nobody(folders: list[Path], tmp_path: Path):
+    truncate_one(folders[0])
+    with pytest.raises(DataError) as caught:
+        run(folders, tmp_path / "crops")
+    assert "Person" not in str(caught.value)
+    assert "`countenance inspect lfw FOLDER --photos all`" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"w": 0}, "box without size"),
+        ({"x": 900}, "box outside the photo"),
+        ({"x1": np.inf}, "bad number"),
+        ({"y": np.nan}, "bad number"),
+        ({f"{axis}{point}": 7 for axis in "xy" for point in range(1, 6)}, "coincident landmarks"),
+        ({"gender": "unsure"}, "unknown code"),
+    ],
+)
+def test_a_label_that_cannot_be_true_is_put_aside(
+    folders: list[Path], tmp_path: Path, changes: dict[str, object], reason: str
+):
+    labels = pd.read_csv(folders[0] / "faces.csv").astype(
+        {column: "object" if isinstance(value, str) else "float64" for column, value in changes.items()}
+    )
+    for column, value in changes.items():
+        labels.loc[3, column] = value
+    labels.to_csv(folders[0] / "faces.csv", index=False)
+    quarantine = run(folders, tmp_path / "crops", largest_quarantined_share=0.03).quarantine
+    assert quarantine[["photo", "reason"]].to_numpy().tolist() == [["Person_01/Person_01_0000.jpg", reason]]
+
+
+def test_an_aligned_photo_of_another_size_is_put_aside(folders: list[Path], tmp_path: Path):
+    write_jpeg(folders[2] / "photos" / "30_1.jpg", picture(120, 120))
+    quarantine = run(folders, tmp_path / "crops", largest_quarantined_share=0.25).quarantine
+    assert quarantine["reason"].tolist() == ["wrong size"]
 
 
 def test_protected_attributes_are_kept_apart_under_a_key_that_does_not_name_the_person(

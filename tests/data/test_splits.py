@@ -46,6 +46,19 @@ def test_two_people_who_share_a_photo_go_to_the_same_split():
         assert assign_splits(table, SplitConfiguration(seed=seed)).nunique() == 1
 
 
+def test_photos_that_are_kept_with_each_other_go_to_the_same_split():
+    for seed in range(20):
+        table = frame([(None, f"p{i}") for i in range(6)]).assign(kept_with=["a", "a", "b", None, "b", "a"])
+        split = assign_splits(table, SplitConfiguration(seed=seed))
+        assert split[[0, 1, 5]].nunique() == split[[2, 4]].nunique() == 1
+
+
+def test_a_column_of_ties_that_is_empty_changes_no_split():
+    table = frame([("a", "1"), (None, "2"), ("b", "3"), (None, "4")])
+    alone = assign_splits(table, SplitConfiguration())
+    assert assign_splits(table.assign(kept_with=None), SplitConfiguration()).tolist() == alone.tolist()
+
+
 def test_the_shares_of_people_come_out_as_asked():
     table = frame([(f"s{i}", f"p{i}") for i in range(4000)])
     shares = assign_splits(table, SplitConfiguration(train=0.6, validation=0.1, test=0.3)).value_counts(normalize=True)

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
-
-from countenance.data.importers.labelled import LabelledFace, LabelledPhoto, category, read_labels, reader_of
+from countenance.data.importers.labelled import (
+    LabelledFace,
+    LabelledPhoto,
+    Record,
+    category,
+    each_record,
+    numbers,
+    read_labels,
+    reader_of,
+    rows_of,
+)
 
 _BOX: Final = ("x", "y", "w", "h")
 _POINTS: Final = ("x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "x5", "y5")
@@ -34,18 +42,20 @@ class LfwImporter:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def photos(self) -> Iterator[LabelledPhoto]:
+    def photos(self) -> Iterator[Record]:
         """One photo a row, one labelled face a photo."""
-        for row in self._labels.to_dict("records"):
-            gender = category(row["gender"], _GENDER, column="gender", source=self.name)
-            face = LabelledFace(
-                subject_id=f"lfw:{row['subject_id']}",
-                box_xywh=np.array([row[column] for column in _BOX], dtype=np.float32),
-                landmarks=np.array([row[column] for column in _POINTS], dtype=np.float32).reshape(5, 2),
-                landmark_scheme="5",
-                gender=gender,
-                groups={"gender": gender} if gender else {},
-            )
-            yield LabelledPhoto(
-                name=str(row["photo"]), read=reader_of(self._folder / "photos" / row["photo"]), faces=(face,)
-            )
+        return each_record(rows_of(self._labels), photo=lambda row: str(row["photo"]), label=self._labelled)
+
+    def _labelled(self, row: dict[str, Any]) -> LabelledPhoto:
+        gender = category(row["gender"], _GENDER, column="gender", source=self.name)
+        face = LabelledFace(
+            subject_id=f"lfw:{row['subject_id']}",
+            box_xywh=numbers((row[column] for column in _BOX), what="box", source=self.name),
+            landmarks=numbers((row[column] for column in _POINTS), what="points", source=self.name).reshape(5, 2),
+            landmark_scheme="5",
+            gender=gender,
+            groups={"gender": gender} if gender else {},
+        )
+        return LabelledPhoto(
+            name=str(row["photo"]), read=reader_of(self._folder / "photos" / str(row["photo"])), faces=(face,)
+        )

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
-
-from countenance.data.alignment import box_from_five_points
-from countenance.data.importers.labelled import LabelledFace, LabelledPhoto, category, read_labels, reader_of
-from countenance.errors import DataError
+from countenance.data.face_boxes import boxes_around_five_points
+from countenance.data.importers.labelled import (
+    CorruptRecordError,
+    LabelledFace,
+    LabelledPhoto,
+    Record,
+    category,
+    each_record,
+    numbers,
+    read_labels,
+    reader_of,
+    rows_of,
+)
 
 _POINT_NAMES: Final = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 _POINTS: Final = tuple(f"{name}_{axis}" for name in _POINT_NAMES for axis in ("x", "y"))
@@ -46,24 +54,28 @@ class MtflImporter:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def photos(self) -> Iterator[LabelledPhoto]:
+    def photos(self) -> Iterator[Record]:
         """One photo a row, one labelled face a photo; the box follows from the five points."""
-        for row in self._labels.to_dict("records"):
-            points = np.array([row[column] for column in _POINTS], dtype=np.float32).reshape(5, 2)
-            gender = category(row["gender"], _GENDER, column="gender", source=self.name)
-            smile = category(row["smile"], _SMILE, column="smile", source=self.name)
-            pose = row["head_pose"]
-            if pose not in YAW_RANGES:
-                raise DataError(f"Column 'head_pose' of source 'mtfl' holds '{pose}': it must be 1, 2, 3, 4 or 5.")
-            face = LabelledFace(
-                box_xywh=box_from_five_points(points),
-                landmarks=points,
-                landmark_scheme="5",
-                yaw_range=YAW_RANGES[pose],
-                gender=gender,
-                smiling=None if smile is None else smile == "smiling",
-                groups={"gender": gender} if gender else {},
+        return each_record(rows_of(self._labels), photo=lambda row: str(row["photo"]), label=self._labelled)
+
+    def _labelled(self, row: dict[str, Any]) -> LabelledPhoto:
+        points = numbers((row[column] for column in _POINTS), what="points", source=self.name).reshape(5, 2)
+        gender = category(row["gender"], _GENDER, column="gender", source=self.name)
+        smile = category(row["smile"], _SMILE, column="smile", source=self.name)
+        pose = row["head_pose"]
+        if pose not in YAW_RANGES:
+            raise CorruptRecordError(
+                "unknown code", f"Column 'head_pose' of source 'mtfl' holds '{pose}': it must be 1, 2, 3, 4 or 5."
             )
-            yield LabelledPhoto(
-                name=str(row["photo"]), read=reader_of(self._folder / "photos" / row["photo"]), faces=(face,)
-            )
+        face = LabelledFace(
+            box_xywh=boxes_around_five_points(points)[0],
+            landmarks=points,
+            landmark_scheme="5",
+            yaw_range=YAW_RANGES[pose],
+            gender=gender,
+            smiling=None if smile is None else smile == "smiling",
+            groups={"gender": gender} if gender else {},
+        )
+        return LabelledPhoto(
+            name=str(row["photo"]), read=reader_of(self._folder / "photos" / str(row["photo"])), faces=(face,)
+        )

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from countenance.data.importers.labelled import LabelledFace, LabelledPhoto, category, read_labels, reader_of
-from countenance.errors import DataError
+from countenance.data.importers.labelled import (
+    LabelledFace,
+    LabelledPhoto,
+    Record,
+    category,
+    each_record,
+    numbers,
+    read_labels,
+    reader_of,
+    rows_of,
+)
 
 _GENDER: Final = {"M": "male", "F": "female"}
 _RACE: Final = {name: name for name in ("White", "Black", "Asian", "Indian", "Other")}
@@ -34,19 +43,18 @@ class UtkFaceImporter:
     def __len__(self) -> int:
         return len(self._labels)
 
-    def photos(self) -> Iterator[LabelledPhoto]:
+    def photos(self) -> Iterator[Record]:
         """One aligned photo a row."""
-        for row in self._labels.to_dict("records"):
-            age = float(row["age"])
-            if not (np.isnan(age) or 0 <= age <= 120):
-                raise DataError(f"Column 'age' of source 'utkface' holds {age:g}: it must lie in 0 to 120 years.")
-            gender = category(row["gender"], _GENDER, column="gender", source=self.name)
-            race = category(row["race"], _RACE, column="race", source=self.name)
-            groups = {name: value for name, value in (("gender", gender), ("race", race)) if value}
-            face = LabelledFace(gender=gender, age_years=None if np.isnan(age) else age, groups=groups)
-            yield LabelledPhoto(
-                name=str(row["photo"]),
-                read=reader_of(self._folder / "photos" / row["photo"]),
-                faces=(face,),
-                is_aligned=True,
-            )
+        return each_record(rows_of(self._labels), photo=lambda row: str(row["photo"]), label=self._labelled)
+
+    def _labelled(self, row: dict[str, Any]) -> LabelledPhoto:
+        age = float(numbers([row["age"]], what="age", source=self.name)[0])
+        gender = category(row["gender"], _GENDER, column="gender", source=self.name)
+        race = category(row["race"], _RACE, column="race", source=self.name)
+        groups = {name: value for name, value in (("gender", gender), ("race", race)) if value}
+        return LabelledPhoto(
+            name=str(row["photo"]),
+            read=reader_of(self._folder / "photos" / str(row["photo"])),
+            faces=(LabelledFace(gender=gender, age_years=None if np.isnan(age) else age, groups=groups),),
+            is_aligned=True,
+        )
