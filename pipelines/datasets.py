@@ -140,7 +140,18 @@ class CropStoreDataset(FileDataset[Any]):
 
 
 class NetworkDataset(FileDataset[Any]):
-    """A network's weights and configuration in one safetensors file."""
+    """A network's weights and configuration in one safetensors file.
+
+    One that is ``optional`` loads as None where it was never trained, so that a room can go on with what there is.
+    """
+
+    def __init__(self, *, filepath: str, optional: bool = False, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self.optional = optional
+
+    def load(self) -> Any:
+        """Read the network, or say that there is none."""
+        return None if self.optional and not self.path.exists() else super().load()
 
     def read(self, path: Path) -> Any:
         """Load the network."""

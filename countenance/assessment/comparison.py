@@ -27,28 +27,40 @@ def assess_all(
         outputs: by model.
         configuration: rates, prices and resampling.
 
+    A model whose outputs are empty was never trained, and is left out.
+
     Returns:
-        ``models`` (an assessment each), ``distillation_gain`` (paired difference of TAR at the headline FAR) and the
-        ``headline_far``.
+        ``models`` (an assessment each), ``distillation_gain`` (paired difference of TAR at the headline FAR; None
+        without both students) and the ``headline_far``.
     """
     unknown = {*configuration.thresholds_of, *configuration.thresholds_of.values()} - set(outputs)
     if unknown:
         raise AssessmentError(f"'thresholds_of' in parameters_evaluation.yml names '{min(unknown)}': that's no model.")
+    trained = {model: said for model, said in outputs.items() if len(said)}
     models = {
         model: assess(
             model,
             manifest,
             said,
             configuration,
-            calibrated_on=outputs[configuration.thresholds_of.get(model, model)],
+            calibrated_on=trained.get(configuration.thresholds_of.get(model, model)),
         ).to_dict()
-        for model, said in track(outputs.items(), what="Assessing models", total=len(outputs), unit="model")
+        for model, said in track(trained.items(), what="Assessing models", total=len(trained), unit="model")
     }
+    gain = _distillation_gain(manifest, trained, configuration)
+    return {"headline_far": configuration.headline_far, "models": models, "distillation_gain": gain}
+
+
+def _distillation_gain(
+    manifest: pd.DataFrame, trained: Mapping[str, pd.DataFrame], configuration: AssessmentConfiguration
+) -> dict[str, Any] | None:
+    if not {DISTILLED, ALONE} <= set(trained):
+        return None
     scores = {
-        model: compare(join_outputs(manifest, outputs[model], "test"), configuration) for model in (DISTILLED, ALONE)
+        model: compare(join_outputs(manifest, trained[model], "test"), configuration) for model in (DISTILLED, ALONE)
     }
     gain = paired_tar_difference(scores[DISTILLED], scores[ALONE], configuration.headline_far, configuration.resampling)
-    return {"headline_far": configuration.headline_far, "models": models, "distillation_gain": gain.to_dict()}
+    return gain.to_dict()
 
 
 def assess_all_by_group(
@@ -90,9 +102,14 @@ def headline_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
         model: {task: values["value"] for task, values in assessment["tasks"].items() if values["value"] is not None}
         for model, assessment in report["models"].items()
     }
+    for model, assessment in report["models"].items():
+        for source, tasks in assessment["by_source"].items():
+            found = {task: values["value"] for task, values in tasks.items() if values["value"] is not None}
+            numbers[model] |= {f"{source}.{task}": value for task, value in found.items()}
     gain = report["distillation_gain"]
-    names = ("difference", "low", "high")
-    numbers["distillation_gain"] = {name: gain[name] for name in names if gain[name] is not None}
+    if gain is not None:
+        names = ("difference", "low", "high")
+        numbers["distillation_gain"] = {name: gain[name] for name in names if gain[name] is not None}
     return numbers
 
 

@@ -95,12 +95,14 @@ class OperatingPoint(Result):
 class HeldOutAssessment(Result):
     """Everything that was measured of one model.
 
-    ``tasks`` are keyed by task; ``tar`` and ``templates`` follow the configured FARs; ``calibrated`` are thresholds of
-    the validation people.
+    ``tasks`` are keyed by task, ``by_source`` by source and task (identity apart: people are compared across sources,
+    and a source has the tasks that it is labelled for); ``tar`` and ``templates`` follow the configured FARs;
+    ``calibrated`` are thresholds of the validation people.
     """
 
     model: str
     tasks: Mapping[str, Measurement]
+    by_source: Mapping[str, Mapping[str, Measurement]]
     tar: tuple[TarAtFar, ...]
     template_tar: tuple[TarAtFar, ...]
     calibrated: tuple[ThresholdAtFar, ...]
@@ -156,6 +158,7 @@ def assess(
     return HeldOutAssessment(
         model=model,
         tasks={**attribute_tasks(test, configuration.resampling), "identity": headline},
+        by_source=tasks_by_source(test, configuration.resampling),
         tar=tar_at_far(scores.mated, scores.non_mated, configuration.fars),
         template_tar=template_tar(named, configuration),
         calibrated=tuple(threshold_at_far(calibration.non_mated, far) for far in configuration.fars),
@@ -281,6 +284,15 @@ def attribute_tasks(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Mea
         years, said = _numbers(faces, "age_years"), _numbers(faces, "said_age_years")
         tasks["age"] = age_error(years, said, subjects=people, resampling=resampling)
     return tasks
+
+
+def tasks_by_source(rows: pd.DataFrame, resampling: Resampling) -> dict[str, dict[str, Measurement]]:
+    """:func:`attribute_tasks` for each source's rows alone, with the tasks that the source is labelled for."""
+    measured = {str(source): attribute_tasks(own, resampling) for source, own in rows.groupby("source", sort=True)}
+    return {
+        source: {task: found for task, found in tasks.items() if found.value is not None}
+        for source, tasks in measured.items()
+    }
 
 
 def _says(rows: pd.DataFrame, name: str) -> bool:

@@ -53,6 +53,11 @@ def network_outputs(network: AllInOneNetwork, manifest: pd.DataFrame, crops: Cro
     )
 
 
+def no_outputs() -> pd.DataFrame:
+    """The outputs of a model that isn't there: the columns of :func:`network_outputs` without a row."""
+    return pd.DataFrame(columns=["face_id", "embedding", "landmarks_5", *ATTRIBUTE_COLUMNS])
+
+
 def teacher_outputs(model: Path, manifest: pd.DataFrame, crops: CropStore, *, threads: int) -> pd.DataFrame:
     """Run a recogniser from an ONNX file over the named aligned faces of a manifest; it says nothing but identity.
 

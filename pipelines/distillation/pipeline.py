@@ -2,14 +2,31 @@
 
 from kedro.pipeline import Pipeline, node
 
-from pipelines.distillation.nodes import continue_on_faulty_delivery, distil, embed_with_teacher, train_alone
+from pipelines.distillation.nodes import (
+    continue_on_faulty_delivery,
+    distil,
+    embed_with_teacher,
+    export_candidate,
+    train_alone,
+)
+from pipelines.models import CANDIDATES
 
 
 def create_pipeline() -> Pipeline:
-    """The teacher's features, then the student alone, the distilled student and the damaged candidate."""
+    """The teacher's features; the student alone, the distilled one and the damaged candidate, each exported."""
     parameters = "params:distillation"
+    exporting = [
+        node(
+            export_candidate,
+            [f"{name}_network", "params:distillation"],
+            [f"{name}_onnx", f"{name}_export"],
+            name=f"export_{name}",
+        )
+        for name in CANDIDATES
+    ]
     return Pipeline(
         [
+            *exporting,
             node(
                 embed_with_teacher,
                 ["manifest", "crops", "all_in_one_network", parameters],

@@ -8,10 +8,10 @@ import pandas as pd
 
 
 def read_held_out(manifest: pd.DataFrame, crops: Any, network: Any) -> pd.DataFrame:
-    """What a network says of the validation and test faces."""
-    from countenance.learning.outputs import network_outputs
+    """What a network says of the validation and test faces; nothing, if it was never trained."""
+    from countenance.learning.outputs import network_outputs, no_outputs
 
-    return network_outputs(network, manifest[manifest["split"] != "train"], crops)
+    return no_outputs() if network is None else network_outputs(network, manifest[manifest["split"] != "train"], crops)
 
 
 def read_held_out_with_teacher(
@@ -36,10 +36,3 @@ def assess_models(manifest: pd.DataFrame, parameters: dict[str, Any], **outputs:
     configuration = narrow(AssessmentConfiguration, parameters, where="parameters_evaluation.yml")
     report = assess_all(with_five_points(manifest), outputs, configuration)
     return report, headline_numbers(report), tar_table(report)
-
-
-def export_candidate(network: Any, parameters: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """Export a candidate, check the export on golden probes, time and weigh it."""
-    from countenance.serving.qualification import qualify
-
-    return qualify(network, seed=parameters["resampling"]["seed"])

@@ -2,12 +2,12 @@
 
 from kedro.pipeline import Pipeline, node
 
-from pipelines.evaluation.nodes import assess_models, export_candidate, read_held_out, read_held_out_with_teacher
-from pipelines.models import ASSESSED, CANDIDATES
+from pipelines.evaluation.nodes import assess_models, read_held_out, read_held_out_with_teacher
+from pipelines.models import ASSESSED
 
 
 def create_pipeline() -> Pipeline:
-    """Read the held-out faces with every model, assess all on the same comparisons, export and time the candidates."""
+    """Read the held-out faces with every model, and assess all on the same comparisons."""
     reading = [
         node(read_held_out, ["manifest", "crops", f"{model}_network"], f"{model}_outputs", name=f"read_with_{model}")
         for model in ASSESSED
@@ -28,13 +28,4 @@ def create_pipeline() -> Pipeline:
         ["evaluation_report", "evaluation_metrics", "tar_table"],
         name="assess_models",
     )
-    exporting = [
-        node(
-            export_candidate,
-            [f"{name}_network", "params:evaluation"],
-            [f"{name}_onnx", f"{name}_export"],
-            name=f"export_{name}",
-        )
-        for name in CANDIDATES
-    ]
-    return Pipeline([*reading, assessing, *exporting])
+    return Pipeline([*reading, assessing])

@@ -11,7 +11,7 @@ from countenance.assessment.held_out import OUTPUT_COLUMNS
 POINTS = np.array([40, 45, 72, 45, 56, 62, 44, 78, 68, 78], dtype=np.float32)  # the eyes are 32 px apart
 
 LABELS = (
-    "face_id", "photo_sha256", "split", "subject_id", "is_face", "box_xywh", "landmarks_5", "yaw_deg", "pitch_deg",
+    "face_id", "source", "photo_sha256", "split", "subject_id", "is_face", "box_xywh", "landmarks_5", "yaw_deg", "pitch_deg",
     "roll_deg", "yaw_range", "gender", "smiling", "age_years",
 )  # fmt: skip
 ANGLES = ("yaw_deg", "pitch_deg", "roll_deg", "age_years")
@@ -20,7 +20,14 @@ ANGLES = ("yaw_deg", "pitch_deg", "roll_deg", "age_years")
 def face(face_id: str, subject: str | None = None, split: str = "test", **labels: object) -> dict[str, object]:
     """A manifest row without labels, but for those given."""
     nothing = dict.fromkeys(LABELS)
-    known = {"face_id": face_id, "photo_sha256": face_id, "split": split, "subject_id": subject, "is_face": True}
+    known = {
+        "face_id": face_id,
+        "source": "made",
+        "photo_sha256": face_id,
+        "split": split,
+        "subject_id": subject,
+        "is_face": True,
+    }
     return nothing | known | labels
 
 

@@ -79,10 +79,18 @@ def test_the_headline_numbers_leave_out_what_was_not_labelled_or_not_done(report
     numbers = headline_numbers(report)
     assert numbers["student_alone"] == {"identity": 0.5}
     # It calls everybody male, and one of the two labelled faces is.
-    assert numbers["student_distilled"] == {"identity": 1.0, "gender": 0.5}
+    assert numbers["student_distilled"] == {"identity": 1.0, "gender": 0.5, "made.gender": 0.5}
     assert numbers["distillation_gain"]["difference"] == 0.5
     unmeasured = report | {"distillation_gain": {"difference": None, "low": None, "high": None}}
     assert headline_numbers(unmeasured)["distillation_gain"] == {}
+
+
+def test_a_model_that_was_never_trained_is_left_out_and_distillation_then_gained_nothing():
+    unlearned = OUTPUTS["student_alone"].iloc[:0]
+    report = assess_all(PEOPLE, OUTPUTS | {"student_alone": unlearned}, SETTINGS)
+    assert set(report["models"]) == {"student_distilled"}
+    assert report["distillation_gain"] is None
+    assert "distillation_gain" not in headline_numbers(report)
 
 
 def test_the_table_has_one_row_a_model_a_protocol_and_a_far(report):

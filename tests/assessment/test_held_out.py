@@ -12,6 +12,7 @@ from countenance.assessment.held_out import (
     compare,
     join_outputs,
     measured_of,
+    tasks_by_source,
     template_tar,
 )
 from countenance.assessment.intervals import Resampling
@@ -236,3 +237,16 @@ def test_an_assessment_is_json_and_its_measurements_come_back_from_it():
     written = json.loads(json.dumps({"v1": result.to_dict()}, allow_nan=False))
     assert measured_of(written, "v1") == result.tasks
     assert HeldOutAssessment.from_dict(written["v1"]).operating == result.operating
+
+
+def test_every_source_is_measured_by_itself_and_only_in_what_it_is_labelled_for():
+    rows = manifest(
+        face("a1", gender="female", source="one"), face("b1", gender="male", source="one"),
+        face("c1", gender="male", source="two"), face("d1", source="three"),
+    )  # fmt: skip
+    joined = join_outputs(rows, said(dict.fromkeys(("a1", "b1", "c1", "d1"), 0.0), male_probability=0.9), "test")
+    measured = tasks_by_source(joined, RESAMPLING)
+    assert {source: sorted(tasks) for source, tasks in measured.items()} == {
+        "one": ["gender"], "two": ["gender"], "three": [],
+    }  # fmt: skip
+    assert (measured["one"]["gender"].value, measured["two"]["gender"].value) == (0.5, 1.0)
