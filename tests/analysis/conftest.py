@@ -30,6 +30,8 @@ def tiny_network(configuration: NetworkConfiguration = TINY) -> AllInOneNetwork:
     # An untrained proposal head says "no face" everywhere and nothing about boxes.
     torch.nn.init.normal_(network.proposals.score.weight, std=0.5)
     torch.nn.init.normal_(network.proposals.box.weight, std=0.1)
+    torch.nn.init.constant_(network.proposals.score.bias, 1.0)
+    torch.nn.init.constant_(network.face.bias, 2.0)
     return network.eval()
 
 
@@ -39,8 +41,15 @@ def network() -> AllInOneNetwork:
 
 
 @pytest.fixture(scope="session")
-def exported_folder(network: AllInOneNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exported")
-    export_onnx(network, folder / "model.onnx")
-    export_proposals_onnx(network, folder / "proposals.onnx")
+def exported_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported_tiny_network(tmp_path_factory)
+
+
+def exported_tiny_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the exported tiny network, written once for all rooms: exporting takes seconds."""
+    folder = tmp_path_factory.getbasetemp() / "exported-tiny-network"
+    if not folder.exists():
+        network = tiny_network()
+        export_onnx(network, folder / "model.onnx")
+        export_proposals_onnx(network, folder / "proposals.onnx")
     return folder
