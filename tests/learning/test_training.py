@@ -9,10 +9,12 @@ from countenance.errors import TrainingError
 from countenance.learning.augmentation import AugmentationConfiguration
 from countenance.learning.batches import BatchConfiguration, FaceDataset
 from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader, MarginSoftmaxHeader
+from countenance.learning.interference import interference_table
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration, learning_rate_at, train_all_in_one
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.costs import count_parameters
+from countenance.network.losses import MultiTaskWeights
 from countenance.network.margin import MarginConfiguration
 from tests.learning.faces import NETWORK, small_world
 
@@ -97,6 +99,80 @@ def test_a_loss_that_is_not_finite_stops_with_its_task_step_and_sources():
     rows.loc[rows["source"] == "ages", "age_years"] = math.inf
     with pytest.raises(TrainingError, match=r"The age loss is (inf|nan) at step 0 \(sources: ages, made, walls\)"):
         trained(rows_and_reader=(rows, reader))
+
+
+class FreezingHeader(MarginSoftmaxHeader):
+    """A finite loss whose gradient isn't: the square root of nothing."""
+
+    def forward(self, embedding, labels, teacher):
+        return super().forward(embedding, labels, teacher) + (0.0 * embedding).sum().abs().sqrt()
+
+
+def test_a_gradient_that_is_not_finite_stops_with_its_task_too():
+    data = dataset()
+    header = FreezingHeader(data.labels.classes, 16, MarginConfiguration(), torch.Generator().manual_seed(1))
+    with pytest.raises(TrainingError, match=r"The gradient of the identity loss is not finite at step 0 \(sources: "):
+        train_all_in_one(fresh_network(), data, PLAN, header=header)
+
+
+def test_weights_that_overflow_are_found_in_the_sum():
+    plan = PLAN.model_copy(update={"weights": MultiTaskWeights(face=3e38, landmarks=3e38)})
+    with pytest.raises(TrainingError, match=r"The gradient of the \w+ loss is not finite at step 0"):
+        trained(plan)
+
+
+def test_learned_weights_move_from_where_they_started_and_are_logged():
+    _, record = trained(PLAN.model_copy(update={"balance": "uncertainty"}))
+    weights = record.curves["weight/landmarks"]
+    assert weights[0] == pytest.approx(50.0)
+    assert len(set(weights)) == 6
+    assert all(math.isfinite(loss) for loss in record.curves["loss"])
+
+
+def test_averaged_weights_take_the_place_of_the_last_ones():
+    last, plain = trained(PLAN)
+    averaged, record = trained(PLAN.model_copy(update={"average_decay": 0.5}))
+    assert record.curves["loss"] == plain.curves["loss"]  # training itself doesn't notice
+    for name, value in averaged.state_dict().items():
+        assert torch.isfinite(value).all()
+        assert not value.is_floating_point() or not torch.equal(value, last.state_dict()[name]) or "proposals" in name
+    images = dataset().batch(0).images
+    with torch.inference_mode():
+        assert (averaged(images).landmarks - last(images).landmarks).abs().max() < 0.2
+
+
+def test_gradient_statistics_are_logged_now_and_then_and_change_nothing():
+    _, plain = trained()
+    _, record = trained(PLAN.model_copy(update={"gradient_statistics_every": 3, "curve_every": 4}))
+    assert record.steps == (0, 3, 4, 5)
+    assert [not math.isnan(value) for value in record.curves["gradient/landmarks"]] == [True, True, False, False]
+    assert record.curves["loss"] == tuple(plain.curves["loss"][step] for step in record.steps)
+    table = interference_table(record)
+    assert {"face", "landmarks", "identity", "gender"} <= set(table["task"]) | set(table["other"])
+    assert table["cosine"].abs().max() <= 1.0 + 1e-6
+
+
+def test_bfloat16_trains_nearly_as_float32_does():
+    _, single = trained()
+    _, mixed = trained(PLAN.model_copy(update={"precision": "bf16-mixed"}))
+    assert mixed.curves["loss"] != single.curves["loss"]
+    assert mixed.curves["loss"][0] == pytest.approx(single.curves["loss"][0], rel=0.05)
+
+
+def test_waiting_for_data_is_measured():
+    _, record = trained()
+    assert 0.0 <= record.data_wait_share < 1.0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the machine has a GPU")
+def test_a_gpu_that_is_not_there_is_said_so():
+    with pytest.raises(TrainingError, match="is to use 1 GPUs but this machine has 0: set 'device' to 'cpu'"):
+        trained(PLAN.model_copy(update={"device": "cuda"}))
+
+
+def test_more_processes_than_crops_are_refused():
+    with pytest.raises(TrainingError, match="17 processes can't share batches of 16 crops"):
+        trained(PLAN.model_copy(update={"processes": 17}))
 
 
 def test_the_learning_rate_rises_in_a_line_and_falls_in_half_a_cosine():

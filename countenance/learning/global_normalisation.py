@@ -1,0 +1,132 @@
+"""Batch normalisation over the whole batch, when several processes share it; on CPUs and GPUs alike.
+
+:class:`torch.nn.SyncBatchNorm` needs GPUs, and a test of it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+
+@contextmanager
+def normalised_over_processes(network: nn.Module, world: int) -> Iterator[None]:
+    """Within it, the network's batch normalisations take their statistics from the shares of all processes.
+
+    Weights and running statistics stay the network's own; afterwards it is as it was. With one process nothing happens.
+    """
+    replaced: list[tuple[nn.Module, str, nn.Module]] = []
+    if world > 1:
+        for parent in list(network.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+                    replaced.append((parent, name, child))
+                    setattr(parent, name, GlobalBatchNorm(child))
+    try:
+        yield
+    finally:
+        for parent, name, child in replaced:
+            child.train(parent.training)
+            setattr(parent, name, child)
+
+
+class GlobalBatchNorm(nn.Module):
+    """What :class:`torch.nn.BatchNorm2d` computes, with mean and variance over the rows of all processes."""
+
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(self, like: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.weight, self.bias = like.weight, like.bias
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            self.register_buffer(name, getattr(like, name))
+        self.eps, self.momentum = like.eps, like.momentum
+        self.train(like.training)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[N, C, ...] -> the same shape, dtype and memory format."""
+        if not self.training:
+            return nn.functional.batch_norm(
+                features, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
+            )
+        with torch.no_grad():
+            mean, square, count = _moments(features)
+            self._follow(mean, square / max(count - 1.0, 1.0))
+            inverse = torch.rsqrt(square / count + self.eps)
+        normalised: Tensor = _Normalise.apply(features, mean, inverse, self.weight, self.bias, count)  # type: ignore[no-untyped-call]
+        return normalised
+
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        rate = self.momentum if self.momentum is not None else 1.0 / int(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, rate)
+        self.running_var.lerp_(variance, rate)
+
+
+def _others(features: Tensor) -> list[int]:
+    return [0, *range(2, features.dim())]
+
+
+def _shaped(values: Tensor, features: Tensor) -> Tensor:
+    return values.view(1, -1, *[1] * (features.dim() - 2))
+
+
+def _moments(features: Tensor) -> tuple[Tensor, Tensor, float]:
+    """Mean [C], sum of squared differences from it [C], and number of values a channel, over all processes."""
+    count = features.numel() // features.shape[1]
+    values = features.float()
+    if count:
+        square, mean = torch.var_mean(values, dim=_others(features), correction=0)
+    else:
+        square, mean = torch.zeros(2, features.shape[1], device=features.device)
+    own = torch.cat([mean, square * count, mean.new_tensor([count])])
+    every = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(every, own)
+    channels = len(mean)
+    both = torch.stack(every).double()
+    means, squares, counts = both[:, :channels], both[:, channels:-1], both[:, -1:]
+    total = counts.sum()
+    # Chan et al., 1979: about each share's own mean first, which doesn't cancel as E[x^2] - E[x]^2 does.
+    whole = (means * counts).sum(dim=0) / total
+    squares_of_all = (squares + counts * (means - whole).square()).sum(dim=0)
+    return whole.float(), squares_of_all.float(), float(total)
+
+
+class _Normalise(torch.autograd.Function):
+    """(x - mean) / std * weight + bias, whose mean and std depend on the rows of every process."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, features: Tensor, mean: Tensor, inverse: Tensor, weight: Tensor, bias: Tensor, count: float
+    ) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(features, mean, inverse, weight)
+        ctx.count = count
+        scale = inverse * weight
+        shift = bias - mean * scale
+        return (features * _shaped(scale, features) + _shaped(shift, features)).to(features.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, ...]:
+        if gradient is None:
+            return (None,) * 6
+        features, mean, inverse, weight = ctx.saved_tensors
+        gradient, unit = gradient.float(), features.float()
+        unit = (unit - _shaped(mean, features)) * _shaped(inverse, features)
+        own = torch.stack([gradient.sum(dim=_others(features)), (gradient * unit).sum(dim=_others(features))])
+        # The weight's and bias's gradients stay this process's part: all weights' are added up later, at once.
+        sums = own.clone()
+        dist.all_reduce(sums)
+        straight, along = (sums / ctx.count).unbind()
+        centred = gradient - _shaped(straight, features) - unit * _shaped(along, features)
+        to_features = centred * _shaped(inverse * weight, features)
+        return to_features.to(features.dtype), None, None, own[1], own[0], None
