@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -57,9 +57,18 @@ def _sentence(model: type[BaseModel], error: ValidationError, where: str) -> str
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     current: type[BaseModel] = model
     for part in location:
-        field = current.model_fields.get(str(part))
-        annotation = getattr(field, "annotation", None)
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        if isinstance(part, int):
+            continue
+        field = current.model_fields.get(part)
+        inner = None if field is None else _model_within(field.annotation)
+        if inner is None:
             return list(current.model_fields)
-        current = annotation
+        current = inner
     return list(current.model_fields)
+
+
+def _model_within(annotation: Any) -> type[BaseModel] | None:
+    """The model of a field, of an optional field, or of the members of a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for argument in get_args(annotation) if (model := _model_within(argument))), None)

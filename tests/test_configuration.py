@@ -11,6 +11,8 @@ class Inner(Configuration):
 class Outer(Configuration):
     steps: int
     inner: Inner = Inner()
+    perhaps: Inner | None = None
+    several: tuple[Inner, ...] = ()
 
 
 def test_an_unknown_key_is_refused_and_the_nearest_known_one_is_suggested():
@@ -20,8 +22,17 @@ def test_an_unknown_key_is_refused_and_the_nearest_known_one_is_suggested():
         narrow(Outer, {"steps": 1, "inner": {"learnin_rate": 1}}, where="training.yml")
 
 
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [({"perhaps": {"learnin_rate": 1}}, "perhaps"), ({"several": [{"learnin_rate": 1}]}, "several.0")],
+)
+def test_the_nearest_key_is_also_suggested_where_a_part_is_optional_or_one_of_several(values: dict, path: str):
+    with pytest.raises(ConfigurationError, match=rf"'{path}.learnin_rate' in x.yml: did you mean 'learning_rate'\?"):
+        narrow(Outer, {"steps": 1, **values}, where="x.yml")
+
+
 def test_an_unknown_key_like_no_other_lists_the_known_ones():
-    with pytest.raises(ConfigurationError, match=r"the known keys are inner, steps\."):
+    with pytest.raises(ConfigurationError, match=r"the known keys are inner, perhaps, several, steps\."):
         narrow(Outer, {"steps": 1, "zzz": 1}, where="training.yml")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from pydantic import Field
 
 from countenance.configuration import Configuration
 from countenance.data.photographs import read_photo_bytes
@@ -127,9 +128,15 @@ class Selective(Protocol):
 
 
 class FolderSource(Configuration):
-    """A set that lies in a folder of the user's."""
+    """A set that lies in a folder of the user's.
+
+    Attributes:
+        folder: where.
+        name: of the source in the manifest; needed where two sets of one format are imported.
+    """
 
     folder: str
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9_]+$")
 
 
 Row = TypeVar("Row")
