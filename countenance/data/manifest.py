@@ -123,8 +123,9 @@ def label_coverage(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
     return coverage
 
 
-def ingestion_counts(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Counts of an ingestion: faces, background crops and named people by split, and labels by source."""
+def ingestion_counts(manifest: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Counts of an ingestion: faces, background crops and named people by split, labels by source, and the records
+    that were put aside (``quarantined``) in all, by source and by reason."""
     counts: dict[str, dict[str, int]] = {}
     for split in SPLITS:
         rows = manifest[manifest["split"] == split]
@@ -134,7 +135,11 @@ def ingestion_counts(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:
             "background": len(rows) - len(faces),
             "subjects": int(faces["subject_id"].nunique()),
         }
-    return {**counts, **label_coverage(manifest)}
+    sources = manifest["source"].unique().tolist()
+    aside = {source: int((quarantine["source"] == source).sum()) for source in sources}
+    reasons = {str(reason): int(count) for reason, count in quarantine["reason"].value_counts().items()}
+    quarantined = {"records": len(quarantine), **aside, **reasons}
+    return {**counts, **label_coverage(manifest), "quarantined": quarantined}
 
 
 def with_five_points(manifest: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,7 @@ _HINTS: Final = {
     "Inference time": "one image",
 }
 _SPLITS: Final = ("train", "validation", "test")
+_QUARANTINED: Final = "quarantined"
 
 
 def verdict_section(rollout: Mapping[str, Any], sheet: KpiSheet, names: Names) -> dict[str, Any]:
@@ -157,8 +158,9 @@ def _moves(story: Mapping[str, Any], rollout: Mapping[str, Any], names: Names) -
 
 
 def data_section(ingestion: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts by split, and labels by source."""
-    sources = {name: counts for name, counts in ingestion.items() if name not in _SPLITS}
+    """Counts by split, labels by source, and how many records were put aside."""
+    sources = {name: counts for name, counts in ingestion.items() if name not in (*_SPLITS, _QUARANTINED)}
+    aside = ingestion.get(_QUARANTINED, {})
     tasks: Sequence[str] = list(dict.fromkeys(task for counts in sources.values() for task in counts))
     return {
         "splits": [(split, ingestion[split]) for split in _SPLITS if split in ingestion],
@@ -166,6 +168,10 @@ def data_section(ingestion: Mapping[str, Any]) -> dict[str, Any]:
         "sources": [
             (name, [f"{counts[task]:,}" if counts.get(task) else "not labelled" for task in tasks])
             for name, counts in sources.items()
+        ],
+        "quarantined": aside.get("records", 0),
+        "quarantine_reasons": [
+            (reason, count) for reason, count in aside.items() if reason not in ("records", *sources) and count
         ],
     }
 

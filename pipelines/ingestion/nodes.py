@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 
-def ingest_sources(parameters: dict[str, Any], incoming: str) -> tuple[Any, Any, pd.DataFrame]:
-    """Read every configured source; the manifest, the crop store and the protected attributes."""
+def ingest_sources(parameters: dict[str, Any], incoming: str) -> tuple[Any, Any, pd.DataFrame, pd.DataFrame]:
+    """Read every configured source; the manifest, the crop store, the protected attributes and what was put aside."""
     from countenance.configuration import narrow
     from countenance.data.crop_store import CropStore
     from countenance.data.ingestion import ingest
@@ -22,16 +22,17 @@ def ingest_sources(parameters: dict[str, Any], incoming: str) -> tuple[Any, Any,
         splits=configuration.splits,
         subject_secret=configuration.subject_secret.encode(),
         non_face_share=configuration.non_face_share,
+        largest_quarantined_share=configuration.largest_quarantined_share,
         workers=configuration.workers,
     )
-    return ingested.manifest, CropStore(Path(incoming)), ingested.groups
+    return ingested.manifest, CropStore(Path(incoming)), ingested.groups, ingested.quarantine
 
 
-def count_faces(manifest: pd.DataFrame) -> dict[str, Any]:
-    """How many faces, people and labels each source and split has."""
+def count_faces(manifest: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, Any]:
+    """How many faces, people and labels each source and split has, and how many records were put aside, and why."""
     from countenance.data.manifest import ingestion_counts
 
-    return ingestion_counts(manifest)
+    return ingestion_counts(manifest, quarantine)
 
 
 def spoil_delivery(manifest: pd.DataFrame, groups: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The ingestion room: sources → manifest, crops, protected attributes."""
+"""The ingestion room: sources → manifest, crops, protected attributes, quarantine."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -12,10 +12,10 @@ def create_pipeline() -> Pipeline:
             node(
                 ingest_sources,
                 ["params:ingestion", "params:incoming_crops"],
-                ["manifest", "crops", "protected_attributes"],
+                ["manifest", "crops", "protected_attributes", "quarantine"],
                 name="ingest_sources",
             ),
-            node(count_faces, "manifest", "ingestion_metrics", name="count_faces"),
+            node(count_faces, ["manifest", "quarantine"], "ingestion_metrics", name="count_faces"),
             node(
                 spoil_delivery,
                 ["manifest", "protected_attributes", "params:ingestion"],

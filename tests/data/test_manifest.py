@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -52,9 +53,11 @@ def test_counts_tell_people_faces_and_labels_apart():
         row("c", split="test"),
         row("d", is_face=False),
     ]
-    counts = ingestion_counts(to_frame(manifest_table(rows)))
+    aside = pd.DataFrame({"source": ["lfw", "lfw"], "reason": ["bad number", "photo missing"]})
+    counts = ingestion_counts(to_frame(manifest_table(rows)), aside)
     assert counts["train"] == {"faces": 2, "background": 1, "subjects": 1}
     assert counts["test"] == {"faces": 1, "background": 0, "subjects": 0}
     assert counts["lfw"]["gender"] == 1
     assert counts["lfw"]["identity"] == 2
     assert counts["lfw"]["age"] == 0
+    assert counts["quarantined"] == {"records": 2, "lfw": 2, "bad number": 1, "photo missing": 1}

@@ -105,6 +105,7 @@ def ingestion() -> dict[str, Any]:
             "smile": 0,
             "age": 988,
         },
+        "quarantined": {"records": 3, "embedded": 3, "photo does not decode": 2, "box without size": 1},
     }
 
 

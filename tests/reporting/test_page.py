@@ -124,6 +124,12 @@ def test_every_room_is_told() -> None:
         assert words in text, words
 
 
+def test_what_was_put_aside_at_ingestion_is_told_with_its_reasons() -> None:
+    text = Reader(page()).text
+    assert "3 records were put aside and not imported: photo does not decode 2, box without size 1." in text
+    assert "quarantined" not in text
+
+
 def test_nothing_missing_shows_as_a_programmer_would_see_it() -> None:
     for text in (Reader(page()).text, Reader(empty_page()).text):
         assert not re.search(r"\b(None|NaN|nan|null|inf|Undefined)\b", text)
