@@ -165,9 +165,10 @@ def start(folder):
     return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL)
 
 
-def kill_when(process, happened):
+def kill_when(process, happened, later=0.0):
     while not happened():
         assert process.poll() is None, "it ended before it could be killed"
+    time.sleep(later)
     process.send_signal(signal.SIGKILL)
     process.wait()
 
@@ -179,30 +180,20 @@ def test_kill_9_at_any_moment_even_while_the_state_is_written_changes_nothing(tm
     broken.mkdir()
     assert start(whole).wait() == 0
     session = broken / "session"
-    moment = random.Random(0)
-
-    def written():
-        return session.is_dir() and (session / "state.safetensors").is_file()
+    state_file = session / "state.safetensors"
 
     def half_written():
         return session.is_dir() and any(file.suffix == ".part" for file in session.iterdir())
 
+    def written_again(before):
+        return state_file.stat().st_mtime_ns != before
+
     kill_when(start(broken), half_written)  # at the very first state
-    kill_when(start(broken), written)
-    for _ in range(2):
-        process = start(broken)
-        before = (session / "state.safetensors").stat().st_mtime_ns
-        kill_when(process, lambda before=before: (session / "state.safetensors").stat().st_mtime_ns != before)
-        process = start(broken)
-        kill_when(process, half_written)
+    kill_when(start(broken), state_file.is_file)
     process = start(broken)
-    before = (session / "state.safetensors").stat().st_mtime_ns
-    late = time.monotonic() + 600.0
-    while (session / "state.safetensors").stat().st_mtime_ns == before and time.monotonic() < late:
-        time.sleep(0.01)
-    time.sleep(moment.random())
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(process, half_written)
+    process, before = start(broken), state_file.stat().st_mtime_ns
+    kill_when(process, lambda: written_again(before), later=random.Random(0).random())
     assert not (broken / "curves.json").exists()
     assert start(broken).wait() == 0
     assert (broken / "curves.json").read_text() == (whole / "curves.json").read_text()

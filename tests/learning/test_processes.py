@@ -1,0 +1,132 @@
+"""However many processes share the batches, one training comes out."""
+
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+
+from countenance.errors import DataError, TrainingError
+from countenance.learning.batches import FaceDataset
+from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader
+from countenance.learning.launching import in_processes
+from countenance.learning.processes import Processes
+from countenance.learning.teacher import TeacherFeatures
+from countenance.learning.training import TrainingSession, train_all_in_one
+from tests.learning.faces import small_world
+from tests.learning.test_resume import BreaksOff, BrokenOffError
+from tests.learning.test_training import PLAN, dataset, fresh_network, plain_header
+
+SHARED = PLAN.model_copy(
+    update={"balance": "uncertainty", "average_decay": 0.9, "gradient_statistics_every": 2, "checkpoint_every": 2}
+)
+TOLERANCE = 1e-4
+
+
+def test_one_process_keeps_its_rows_and_sums_and_names():
+    seen = []
+
+    def look(processes: Processes):
+        rows, sums = torch.arange(3.0, requires_grad=True), torch.ones(2)
+        processes.add_up([sums])
+        processes.take_from_first([sums])
+        seen.append((processes.rank, processes.world, processes.gather([rows])[0] is rows, sums.tolist()))
+        seen.append(processes.union(["b", "a", "b"]))
+
+    assert in_processes(look, PLAN)
+    assert seen == [(0, 1, True, [1.0, 1.0]), ("a", "b")]
+
+
+def plan(processes):
+    return SHARED.model_copy(update={"processes": processes})
+
+
+def distilled(processes, session=None, data=None):
+    rows, reader = small_world()
+    features = np.random.default_rng(0).normal(size=(len(rows), 2, 16)).astype(np.float32)
+    teacher = TeacherFeatures(tuple(rows["face_id"]), features)
+    header = AdaDistillHeader(4, 16, AdaDistillConfiguration(), torch.Generator().manual_seed(1))
+    data = data or dataset(teacher=teacher, rows_and_reader=(rows, reader))
+    return finished(fresh_network(), data, header, processes, session)
+
+
+def alone(processes, session=None, data=None):
+    data = data or dataset()
+    return finished(fresh_network(), data, plain_header(data), processes, session)
+
+
+def finished(network, data, header, processes, session):
+    record = train_all_in_one(network, data, plan(processes), header=header, session=session)
+    weights = {f"network/{name}": value for name, value in network.state_dict().items()}
+    return record, weights | {f"header/{name}": value for name, value in header.state_dict().items()}
+
+
+def assert_one_training(left, right):
+    (record, weights), (other, others) = left, right
+    assert record.steps == other.steps
+    assert record.images_seen == other.images_seen
+    assert record.curves.keys() == other.curves.keys()
+    for name, curve in record.curves.items():
+        np.testing.assert_allclose(curve, other.curves[name], rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
+    for name, value in weights.items():
+        assert (value - others[name]).abs().max() <= TOLERANCE, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("train", [alone, distilled])
+def test_two_and_four_processes_end_where_one_ends(train):
+    by_one = train(1)
+    assert_one_training(by_one, train(2))
+    assert_one_training(by_one, train(4))
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_with_another_number_of_processes(tmp_path):
+    session = TrainingSession(tmp_path / "session")
+    with pytest.raises(BrokenOffError):
+        alone(1, session, BreaksOff.at(3))
+    resumed = alone(3, session)  # 16 rows, unequal shares
+    assert_one_training(alone(1), resumed)
+
+
+class CorruptCrop(FaceDataset):
+    """A crop of the second process's share can't be read."""
+
+    def batch(self, step, *, rank=0, world=1):
+        if step == 2 and rank == 1:
+            raise DataError("Crop 'x' does not decode: run the ingestion pipeline again.")
+        return super().batch(step, rank=rank, world=world)
+
+
+class Killed(FaceDataset):
+    """The second process is killed from outside."""
+
+    def batch(self, step, *, rank=0, world=1):
+        if step == 2 and rank == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().batch(step, rank=rank, world=world)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "error", "sentence"),
+    [
+        (CorruptCrop, DataError, "^Crop 'x' does not decode: run the ingestion pipeline again.$"),
+        (Killed, TrainingError, r"^Process 1 of the training was ended from outside \(exit code -9\): run it again"),
+    ],
+)
+def test_what_befalls_one_process_ends_all_and_is_told_in_one_sentence(fault, error, sentence):
+    data = dataset()
+    data.__class__ = fault
+    with pytest.raises(error, match=sentence):
+        alone(2, data=data)
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_names_the_sources_of_all_shares():
+    rows, reader = small_world()
+    rows.loc[rows["source"] == "ages", "age_years"] = math.inf
+    with pytest.raises(TrainingError, match=r"The age loss is (inf|nan) at step 0 \(sources: ages, made, walls\)"):
+        alone(2, data=dataset(rows_and_reader=(rows, reader)))
