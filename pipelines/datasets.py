@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from abc import abstractmethod
 from pathlib import Path, PurePosixPath
 from typing import Any, Generic, TypeVar
@@ -152,6 +153,15 @@ class NetworkDataset(FileDataset[Any]):
     def load(self) -> Any:
         """Read the network, or say that there is none."""
         return None if self.optional and not self.path.exists() else super().load()
+
+    def save(self, data: Any) -> None:
+        """Write the network; the sessions that a training kept beside it have then served their purpose."""
+        super().save(data)
+        name = self.path.stem.removesuffix("_network")
+        shutil.rmtree(self.path.with_name(f"{name}.session"), ignore_errors=True)
+
+    def _exists(self) -> bool:
+        return self.optional or self.path.exists()
 
     def read(self, path: Path) -> Any:
         """Load the network."""

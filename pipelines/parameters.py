@@ -24,7 +24,7 @@ MODELS: Final = {
 }
 """The model of each room's parameters; imported only when a run needs it."""
 
-OTHERS: Final = ("incoming_crops", "releases_folder", "seed")
+OTHERS: Final = ("incoming_crops", "releases_folder", "seed", "sessions_folder")
 
 
 def check_parameters(parameters: Mapping[str, Any], wanted: Iterable[str]) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 from pydantic import Field
 
 from countenance.configuration import Configuration
 from countenance.data.crop_store import CropStore
-from countenance.errors import DataError, ModelError
+from countenance.errors import DataError
 from countenance.learning.augmentation import AugmentationConfiguration
 from countenance.learning.batches import BatchConfiguration, FaceDataset
 from countenance.learning.distillation import (
@@ -21,8 +20,17 @@ from countenance.learning.distillation import (
     IdentityHeader,
     MarginSoftmaxHeader,
 )
-from countenance.learning.teacher import TeacherFeatures, embed_with_network, embed_with_onnx
-from countenance.learning.training import TrainingConfiguration, TrainingRecord, train_all_in_one
+from countenance.learning.recognition import (
+    RecognitionConfiguration,
+    aligned_faces,
+    check_dimension,
+    features_of_file,
+    identity_alone,
+    joined,
+    start_from_checkpoint,
+)
+from countenance.learning.teacher import TeacherFeatures, embed_with_network
+from countenance.learning.training import TrainingConfiguration, TrainingRecord, TrainingSession, train_all_in_one
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.margin import MarginConfiguration
@@ -32,7 +40,7 @@ TRAINED_TEACHER = "trained"
 
 
 class Recipe(Configuration):
-    """How one network is built and trained from the labels alone."""
+    """How one network is built and trained: from the labels, and if so configured from a recogniser's knowledge."""
 
     seed: int
     network: NetworkConfiguration = NetworkConfiguration()
@@ -40,6 +48,7 @@ class Recipe(Configuration):
     augmentation: AugmentationConfiguration = AugmentationConfiguration()
     training: TrainingConfiguration
     margin: MarginConfiguration = MarginConfiguration()
+    recognition: RecognitionConfiguration = RecognitionConfiguration()
 
 
 class StudentAlone(Configuration):
@@ -88,28 +97,86 @@ class DistillationConfiguration(Configuration):
 Trained = tuple[AllInOneNetwork, TrainingRecord]
 
 
-def train_from_labels(manifest: pd.DataFrame, crops: CropStore, recipe: Recipe) -> Trained:
-    """Train an all-in-one network on every label of the training rows.
+def recognition_features(manifest: pd.DataFrame, crops: CropStore, recipe: Recipe) -> TeacherFeatures | None:
+    """What the recipe's teacher says of every aligned training face; None where it has no teacher.
+
+    Raises:
+        DataError: no training face has an aligned crop.
+        ModelError: the teacher's file is missing or doesn't fit.
+    """
+    if recipe.recognition.teacher is None:
+        return None
+    rows = training_rows(manifest)
+    return features_of_file(
+        Path(recipe.recognition.teacher),
+        rows[rows["is_face"]],
+        crops,
+        dimension=recipe.network.embedding_dimension,
+        threads=recipe.training.threads,
+    )
+
+
+def train_network(
+    manifest: pd.DataFrame,
+    crops: CropStore,
+    recipe: Recipe,
+    *,
+    teacher: TeacherFeatures | None = None,
+    session: Path | None = None,
+) -> Trained:
+    """Train an all-in-one network on every label of the training rows, recognition first if so configured.
 
     Args:
         manifest: every row; only the training split is used.
         crops: the crop store.
         recipe: network, batches and schedule.
+        teacher: features that the embedding learns from, in the place of identity labels.
+        session: a folder to keep the state in, so that the same call goes on after an interruption.
 
     Raises:
         DataError: there is nothing to train on.
-        TrainingError: a loss is not finite.
+        ModelError: a checkpoint doesn't fit the network.
+        TrainingError: a loss is not finite, or the session belongs to another run.
     """
     rows = training_rows(manifest)
     torch.manual_seed(recipe.seed)
     network = AllInOneNetwork(recipe.network)
-    dataset = FaceDataset(rows, crops, recipe.network, recipe.batches, recipe.augmentation, seed=recipe.seed)
+    if recipe.recognition.checkpoint is not None:
+        start_from_checkpoint(network, recipe.recognition, rows[rows["is_face"]], crops)
+    batches = recipe.batches.model_copy(update={"unnamed_as_classes": True}) if teacher else recipe.batches
+
+    def dataset(mix: BatchConfiguration) -> FaceDataset:
+        return FaceDataset(rows, crops, recipe.network, mix, recipe.augmentation, seed=recipe.seed, teacher=teacher)
+
+    together = dataset(batches)
+    header = _identity_header(recipe, together.labels.classes, teacher)
+    first: TrainingRecord | None = None
+    if recipe.recognition.steps:
+        mix, schedule = identity_alone(batches, recipe.training, recipe.recognition)
+        own = _session(session, "recognition")
+        first = train_all_in_one(network, dataset(mix), schedule, header=header, session=own)
+    record = train_all_in_one(network, together, recipe.training, header=header, session=_session(session, "tasks"))
+    return network, record if first is None else joined(first, record)
+
+
+def _identity_header(recipe: Recipe, classes: int, teacher: TeacherFeatures | None) -> IdentityHeader:
     generator = torch.Generator().manual_seed(recipe.seed)
-    header = MarginSoftmaxHeader(dataset.labels.classes, recipe.network.embedding_dimension, recipe.margin, generator)
-    return network, train_all_in_one(network, dataset, recipe.training, header=header)
+    if teacher is None:
+        return MarginSoftmaxHeader(classes, recipe.network.embedding_dimension, recipe.margin, generator)
+    return AdaDistillHeader(classes, teacher.dimension, recipe.recognition.adadistill, generator)
 
 
-def train_student_alone(manifest: pd.DataFrame, crops: CropStore, configuration: DistillationConfiguration) -> Trained:
+def _session(folder: Path | None, part: str) -> TrainingSession | None:
+    return None if folder is None else TrainingSession(folder / part)
+
+
+def train_student_alone(
+    manifest: pd.DataFrame,
+    crops: CropStore,
+    configuration: DistillationConfiguration,
+    *,
+    session: Path | None = None,
+) -> Trained:
     """Train the student from the labels alone, with the budget that the distilled student has."""
     recipe = Recipe(
         seed=configuration.seed,
@@ -119,18 +186,23 @@ def train_student_alone(manifest: pd.DataFrame, crops: CropStore, configuration:
         training=_with_rate(configuration.training, configuration.alone.learning_rate),
         margin=configuration.alone.margin,
     )
-    return train_from_labels(_as_named_for_students(manifest, configuration), crops, recipe)
+    return train_network(_as_named_for_students(manifest, configuration), crops, recipe, session=session)
 
 
 def train_student_distilled(
-    manifest: pd.DataFrame, crops: CropStore, teacher: TeacherFeatures, configuration: DistillationConfiguration
+    manifest: pd.DataFrame,
+    crops: CropStore,
+    teacher: TeacherFeatures,
+    configuration: DistillationConfiguration,
+    *,
+    session: Path | None = None,
 ) -> Trained:
     """Train the student by AdaDistill: identity from the teacher's features, the other tasks from the labels."""
     torch.manual_seed(configuration.seed)
     network = AllInOneNetwork(configuration.network)
     training = _with_rate(configuration.training, configuration.distilled.learning_rate)
     rows = training_rows(_as_named_for_students(manifest, configuration))
-    return network, _distil(network, rows, crops, teacher, training, configuration)
+    return network, _distil(network, rows, crops, teacher, training, configuration, session)
 
 
 def continue_on_faulty_delivery(
@@ -139,6 +211,8 @@ def continue_on_faulty_delivery(
     crops: CropStore,
     teacher: TeacherFeatures,
     configuration: DistillationConfiguration,
+    *,
+    session: Path | None = None,
 ) -> Trained:
     """Train the distilled student further, as usual, on a delivery whose labels are wrong."""
     fault = configuration.faulty
@@ -146,7 +220,7 @@ def continue_on_faulty_delivery(
         update={"steps": fault.steps, "learning_rate": fault.learning_rate, "warmup_steps": fault.steps // 5}
     )
     torch.manual_seed(configuration.seed)
-    return student, _distil(student, delivery, crops, teacher, training, configuration)
+    return student, _distil(student, delivery, crops, teacher, training, configuration, session)
 
 
 def teacher_features(
@@ -162,25 +236,12 @@ def teacher_features(
     faces = faces[faces["is_face"]]
     if not configuration.distilled.unnamed_as_classes:
         faces = faces[faces["subject_id"].notna()]
-    rows = crops.rows(faces["crop"].tolist())
-    aligned = np.array([crops.encoded(int(row), "aligned") is not None for row in rows], dtype=bool)
-    faces, rows = faces[aligned], rows[aligned]
-    face_ids = [str(face_id) for face_id in faces["face_id"]]
-
-    def crop(index: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        return crops.read_row(int(rows[index]), "aligned")
-
-    if configuration.teacher == TRAINED_TEACHER:
-        features = embed_with_network(trained, face_ids, crop)
-    else:
-        path = Path(configuration.teacher)
-        features = embed_with_onnx(path, face_ids, crop, threads=configuration.training.threads)
-    if features.dimension != configuration.network.embedding_dimension:
-        raise ModelError(
-            f"The teacher's features have {features.dimension} dimensions but the student's "
-            f"{configuration.network.embedding_dimension}: set 'network.embedding_dimension' in "
-            f"parameters_distillation.yml to {features.dimension}."
-        )
+    if configuration.teacher != TRAINED_TEACHER:
+        path, dimension = Path(configuration.teacher), configuration.network.embedding_dimension
+        return features_of_file(path, faces, crops, dimension=dimension, threads=configuration.training.threads)
+    face_ids, rows = aligned_faces(faces, crops)
+    features = embed_with_network(trained, face_ids, lambda index: crops.read_row(int(rows[index]), "aligned"))
+    check_dimension(features, configuration.network.embedding_dimension)
     return features
 
 
@@ -215,6 +276,7 @@ def _distil(
     teacher: TeacherFeatures,
     training: TrainingConfiguration,
     configuration: DistillationConfiguration,
+    session: Path | None,
 ) -> TrainingRecord:
     dataset = FaceDataset(
         rows,
@@ -229,7 +291,7 @@ def _distil(
     header: IdentityHeader = AdaDistillHeader(
         dataset.labels.classes, teacher.dimension, configuration.distilled.adadistill, generator
     )
-    return train_all_in_one(network, dataset, training, header=header)
+    return train_all_in_one(network, dataset, training, header=header, session=_session(session, "tasks"))
 
 
 def _with_rate(training: TrainingConfiguration, learning_rate: float) -> TrainingConfiguration:

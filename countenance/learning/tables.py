@@ -27,8 +27,10 @@ def effort_summary(record: TrainingRecord) -> dict[str, Any]:
     }
 
 
-def features_table(features: TeacherFeatures) -> pd.DataFrame:
-    """Teacher features as a table: ``face_id``, ``feature`` [D], ``mirrored`` [D]."""
+def features_table(features: TeacherFeatures | None) -> pd.DataFrame:
+    """Teacher features as a table: ``face_id``, ``feature`` [D], ``mirrored`` [D]; without a teacher, no row."""
+    if features is None:
+        return pd.DataFrame({"face_id": [], "feature": [], "mirrored": []}, dtype="object")
     return pd.DataFrame(
         {
             "face_id": features.face_ids,

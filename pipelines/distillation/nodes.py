@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,36 +16,52 @@ def embed_with_teacher(manifest: pd.DataFrame, crops: Any, network: Any, paramet
     return features_table(teacher_features(manifest, crops, network, _configuration(parameters)))
 
 
-def train_alone(manifest: pd.DataFrame, crops: Any, seal: dict[str, Any], parameters: dict[str, Any]) -> Any:
+def train_alone(
+    manifest: pd.DataFrame, crops: Any, seal: dict[str, Any], parameters: dict[str, Any], sessions_folder: str
+) -> Any:
     """The student without a teacher."""
     from countenance.learning.recipe import train_student_alone
     from countenance.learning.tables import curves_table, effort_summary
 
-    network, record = train_student_alone(manifest, crops, _configuration(parameters))
+    session = Path(sessions_folder) / "student_alone.session"
+    network, record = train_student_alone(manifest, crops, _configuration(parameters), session=session)
     return network, curves_table(record), effort_summary(record)
 
 
 def distil(
-    manifest: pd.DataFrame, crops: Any, features: pd.DataFrame, seal: dict[str, Any], parameters: dict[str, Any]
+    manifest: pd.DataFrame,
+    crops: Any,
+    features: pd.DataFrame,
+    seal: dict[str, Any],
+    parameters: dict[str, Any],
+    sessions_folder: str,
 ) -> Any:
     """The student by AdaDistill."""
     from countenance.learning.recipe import train_student_distilled
     from countenance.learning.tables import curves_table, effort_summary, features_from_table
 
-    teacher = features_from_table(features)
-    network, record = train_student_distilled(manifest, crops, teacher, _configuration(parameters))
+    teacher, session = features_from_table(features), Path(sessions_folder) / "student_distilled.session"
+    configuration = _configuration(parameters)
+    network, record = train_student_distilled(manifest, crops, teacher, configuration, session=session)
     return network, curves_table(record), effort_summary(record)
 
 
 def continue_on_faulty_delivery(
-    student: Any, delivery: pd.DataFrame, crops: Any, features: pd.DataFrame, parameters: dict[str, Any]
+    student: Any,
+    delivery: pd.DataFrame,
+    crops: Any,
+    features: pd.DataFrame,
+    parameters: dict[str, Any],
+    sessions_folder: str,
 ) -> Any:
     """The demonstration's damaged candidate: the distilled student, trained on with wrong labels."""
     from countenance.learning import recipe
     from countenance.learning.tables import curves_table, effort_summary, features_from_table
 
-    teacher = features_from_table(features)
-    network, record = recipe.continue_on_faulty_delivery(student, delivery, crops, teacher, _configuration(parameters))
+    teacher, session = features_from_table(features), Path(sessions_folder) / "student_damaged.session"
+    network, record = recipe.continue_on_faulty_delivery(
+        student, delivery, crops, teacher, _configuration(parameters), session=session
+    )
     return network, curves_table(record), effort_summary(record)
 
 

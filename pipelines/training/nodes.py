@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+FILE = "parameters_training.yml"
+
+
+def embed_for_recognition(manifest: pd.DataFrame, crops: Any, parameters: dict[str, Any]) -> pd.DataFrame:
+    """What the recipe's teacher says of every training face; an empty table where the recipe has none."""
+    from countenance.configuration import narrow
+    from countenance.learning.recipe import Recipe, recognition_features
+    from countenance.learning.tables import features_table
+
+    return features_table(recognition_features(manifest, crops, narrow(Recipe, parameters, where=FILE)))
+
 
 def train_network(
-    manifest: pd.DataFrame, crops: Any, seal: dict[str, Any], parameters: dict[str, Any]
+    manifest: pd.DataFrame,
+    crops: Any,
+    features: pd.DataFrame,
+    seal: dict[str, Any],
+    parameters: dict[str, Any],
+    sessions_folder: str,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the all-in-one network on validated data; the network, its curves and its effort."""
     from countenance.configuration import narrow
-    from countenance.learning.recipe import Recipe, train_from_labels
-    from countenance.learning.tables import curves_table, effort_summary
+    from countenance.learning import recipe
+    from countenance.learning.tables import curves_table, effort_summary, features_from_table
 
-    recipe = narrow(Recipe, parameters, where="parameters_training.yml")
-    network, record = train_from_labels(manifest, crops, recipe)
+    teacher = None if features.empty else features_from_table(features)
+    session = Path(sessions_folder) / "all_in_one.session"
+    chosen = narrow(recipe.Recipe, parameters, where=FILE)
+    network, record = recipe.train_network(manifest, crops, chosen, teacher=teacher, session=session)
     return network, curves_table(record), effort_summary(record)

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from pipelines.training.nodes import train_network
+from pipelines.training.nodes import embed_for_recognition, train_network
 
 
 def create_pipeline() -> Pipeline:
@@ -10,8 +10,21 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             node(
+                embed_for_recognition,
+                ["manifest", "crops", "params:training"],
+                "recognition_features",
+                name="embed_for_recognition",
+            ),
+            node(
                 train_network,
-                ["manifest", "crops", "validation_seal", "params:training"],
+                [
+                    "manifest",
+                    "crops",
+                    "recognition_features",
+                    "validation_seal",
+                    "params:training",
+                    "params:sessions_folder",
+                ],
                 ["all_in_one_network", "all_in_one_curves", "training_metrics"],
                 name="train_network",
             ),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from countenance.errors import DataError, ModelError
 from countenance.learning.batches import BatchConfiguration
@@ -14,11 +15,12 @@ from countenance.learning.recipe import (
     StudentDistilled,
     continue_on_faulty_delivery,
     teacher_features,
-    train_from_labels,
+    train_network,
     train_student_alone,
     train_student_distilled,
     training_rows,
 )
+from countenance.learning.recognition import RecognitionConfiguration
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration
 from countenance.network.allinone import AllInOneNetwork
@@ -116,14 +118,14 @@ def test_unnamed_faces_keep_their_other_labels(world):
     assert "loss/identity" not in record.curves
     for task in ("face", "landmarks", "visibility", "pose", "smile", "gender", "age"):
         assert np.isfinite(record.curves[f"loss/{task}"]).any(), task
-    anonymous, _ = train_from_labels(rows.assign(subject_id=None), crops, RECIPE)
+    anonymous, _ = train_network(rows.assign(subject_id=None), crops, RECIPE)
     assert equal(weights(network), weights(anonymous))
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(world):
-    first, record = train_from_labels(*world, RECIPE)
-    again, recorded_again = train_from_labels(*world, RECIPE)
-    other, _ = train_from_labels(*world, RECIPE.model_copy(update={"seed": 4}))
+    first, record = train_network(*world, RECIPE)
+    again, recorded_again = train_network(*world, RECIPE)
+    other, _ = train_network(*world, RECIPE.model_copy(update={"seed": 4}))
     assert equal(weights(first), weights(again))
     np.testing.assert_equal(record.curves, recorded_again.curves)
     assert not equal(weights(first), weights(other))
@@ -133,8 +135,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(world):
 def test_only_the_training_split_is_trained_on(world):
     rows, crops = world
     held_out = rows["subject_id"] == "person-0"
-    one, _ = train_from_labels(rows.assign(split=np.where(held_out, "test", "train")), crops, RECIPE)
-    other, _ = train_from_labels(rows[~held_out], crops, RECIPE)
+    one, _ = train_network(rows.assign(split=np.where(held_out, "test", "train")), crops, RECIPE)
+    other, _ = train_network(rows[~held_out], crops, RECIPE)
     assert equal(weights(one), weights(other))
 
 
@@ -143,7 +145,7 @@ def test_a_manifest_without_training_rows_says_where_to_look(world):
     with pytest.raises(DataError, match="no training rows: check the splits in parameters_ingestion.yml"):
         training_rows(rows.assign(split="test"))
     with pytest.raises(DataError, match="no training rows"):
-        train_from_labels(rows.assign(split="validation"), crops, RECIPE)
+        train_network(rows.assign(split="validation"), crops, RECIPE)
 
 
 def test_both_students_have_one_budget_and_rates_of_their_own(world, features):
@@ -203,11 +205,11 @@ def test_a_delivery_in_which_nobody_can_be_taught_is_refused(trained):
 def test_a_teacher_of_another_dimension_is_refused_and_the_right_number_named(world, trained, tmp_path):
     narrow = students(network=NETWORK.model_copy(update={"embedding_dimension": 8}))
     with pytest.raises(
-        ModelError, match="16 dimensions but the student's 8: set 'network.embedding_dimension'.* to 16"
+        ModelError, match="16 dimensions but the embedding to be trained has 8: set 'network.embedding_dimension' to 16"
     ):
         teacher_features(*world, trained, narrow)
     file = write_recogniser(tmp_path / "teacher.onnx")
-    with pytest.raises(ModelError, match="4 dimensions but the student's 16"):
+    with pytest.raises(ModelError, match="4 dimensions but the embedding to be trained has 16"):
         teacher_features(*world, trained, students(teacher=str(file)))
 
 
@@ -218,3 +220,28 @@ def test_a_teacher_file_teaches_a_student_of_its_dimension(world, trained, tmp_p
     assert table.dimension == 4
     _, record = train_student_distilled(*world, table, configuration)
     assert pd.Series(record.curves["teacher_agreement"]).between(-1, 1).all()
+
+
+def test_the_trunk_learns_a_teachers_embedding_first_without_a_single_name(world):
+    rows, crops = world
+    nameless = rows.assign(subject_id=None)
+    faces = [str(face) for face in rows.loc[rows["is_face"], "face_id"]]
+    generator = np.random.default_rng(0)
+    features = generator.standard_normal((len(faces), 2, RECIPE.network.embedding_dimension)).astype(np.float32)
+    teacher = TeacherFeatures(tuple(faces), features / np.linalg.norm(features, axis=2, keepdims=True))
+    recipe = RECIPE.model_copy(update={"recognition": RecognitionConfiguration(steps=3)})
+    network, record = train_network(nameless, crops, recipe, teacher=teacher)
+    steps = recipe.training.steps
+    assert record.steps[-1] == 3 + steps - 1
+    first = [index for index, step in enumerate(record.steps) if step < 3]
+    assert all(np.isfinite(record.curves["loss/identity"][index]) for index in first)
+    assert all(np.isnan(record.curves["loss/landmarks"][index]) for index in first)
+    assert record.images_seen == (3 + steps) * recipe.batches.batch_size
+    assert network.configuration == recipe.network
+
+
+def test_a_checkpoint_that_is_no_recogniser_of_this_trunk_stops_the_training(world, tmp_path):
+    save_file({"trunk.unknown": torch.zeros(1)}, tmp_path / "foreign.safetensors")
+    foreign = RecognitionConfiguration(checkpoint=str(tmp_path / "foreign.safetensors"))
+    with pytest.raises(ModelError, match="foreign.safetensors"):
+        train_network(*world, RECIPE.model_copy(update={"recognition": foreign}))
