@@ -63,8 +63,7 @@ def cut_photo(record: Record, importer: Importer, non_face_share: float) -> list
         try:
             cut.append(_cut_face(face, index, record, encoded, image, shared))
         except CorruptRecordError as error:
-            photo = f"{record.name}#{index}" if len(record.faces) > 1 else record.name
-            corrupt.append(CorruptRecord(photo=photo, reason=error.reason, detail=str(error)))
+            corrupt.append(CorruptRecord(photo=record.key_of(index), reason=error.reason, detail=str(error)))
     if not corrupt:
         # Where a face's box isn't known, what lies around the other faces isn't known either.
         _add_scene(cut, record, encoded, image)

@@ -96,6 +96,10 @@ class LabelledPhoto:
     unlabelled_boxes: NDArray[np.float32] | None = None
     kept_with: str | None = None
 
+    def key_of(self, face: int) -> str:
+        """How the quarantine names one of the photo's faces: by its place where there are several."""
+        return f"{self.name}#{face}" if len(self.faces) > 1 else self.name
+
 
 Record = LabelledPhoto | CorruptRecord
 
