@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from countenance.errors import ModelError
 from countenance.learning.views import to_network_input
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.costs import count_multiply_adds, count_parameters
-from countenance.network.export import OUTPUT_NAMES, UnitEmbedding, export_onnx
+from countenance.network.export import OUTPUT_NAMES, UnitEmbedding, export_onnx, export_proposals_onnx
 from countenance.serving.engine import Engine
 
 GOLDEN_PROBES: Final = 16
@@ -22,17 +22,28 @@ LARGEST_DIFFERENCE: Final = 1e-3
 """Of any output against the network's own, relative to the larger of 1 and that output's largest value."""
 
 
-def qualify(network: AllInOneNetwork, *, seed: int, threads: int = 1) -> tuple[bytes, dict[str, Any]]:
+class Qualified(NamedTuple):
+    """An exported candidate.
+
+    Attributes:
+        model: ONNX bytes that read crops of faces.
+        proposals: ONNX bytes that look for faces in photos.
+        measured: ``model_bytes``, ``parameters``, ``multiply_adds``, ``inference`` (see
+            :class:`~countenance.serving.engine.InferenceTime`) and ``golden_probe_difference``.
+    """
+
+    model: bytes
+    proposals: bytes
+    measured: dict[str, Any]
+
+
+def qualify(network: AllInOneNetwork, *, seed: int, threads: int = 1) -> Qualified:
     """Export a network, check the export against it on golden probes, and measure it.
 
     Args:
         network: the candidate.
         seed: of the probes, which are noise: they exercise every weight and show nobody.
         threads: of the engine while it is timed.
-
-    Returns:
-        The ONNX bytes, and ``model_bytes``, ``parameters``, ``multiply_adds``, ``inference`` (see
-        :class:`~countenance.serving.engine.InferenceTime`) and ``golden_probe_difference``.
 
     Raises:
         ModelError: an answer is not finite, or the export answers differently from the network.
@@ -41,6 +52,8 @@ def qualify(network: AllInOneNetwork, *, seed: int, threads: int = 1) -> tuple[b
         path = Path(folder) / "model.onnx"
         export_onnx(network, path)
         model = path.read_bytes()
+        export_proposals_onnx(network, path)
+        proposals = path.read_bytes()
     engine = Engine(model, threads=threads)
     difference = _largest_difference(network, engine, seed)
     if not difference <= LARGEST_DIFFERENCE:
@@ -48,7 +61,7 @@ def qualify(network: AllInOneNetwork, *, seed: int, threads: int = 1) -> tuple[b
             f"The exported model differs from its network by {difference:.2g} on golden probes (at most "
             f"{LARGEST_DIFFERENCE:g} is allowed): don't release it, and check the versions of torch and onnxscript."
         )
-    return model, {
+    measured = {
         "input_size": network.configuration.input_size,
         "embedding_dimension": network.configuration.embedding_dimension,
         "model_bytes": len(model),
@@ -57,6 +70,7 @@ def qualify(network: AllInOneNetwork, *, seed: int, threads: int = 1) -> tuple[b
         "inference": asdict(engine.measure_inference_time()),
         "golden_probe_difference": difference,
     }
+    return Qualified(model, proposals, measured)
 
 
 def _largest_difference(network: AllInOneNetwork, engine: Engine, seed: int) -> float:

@@ -1,6 +1,6 @@
 """The release unit: one directory that is registered, rolled out and served.
 
-It holds ``model.onnx``, ``release.json``, ``model_card.md`` and the reports that it was gated on. ``release.json``
+It holds ``model.onnx``, ``proposals.onnx``, ``release.json``, ``model_card.md`` and the reports that it was gated on. ``release.json``
 lists the sha256 of every other file, so that whoever opens the unit knows that it is whole.
 """
 
@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from countenance.analysis.model import PROPOSAL_FILE
 from countenance.configuration import Configuration, narrow
 from countenance.errors import ConfigurationError, ModelError
 from countenance.network.export import INPUT_NAME, OUTPUT_NAMES
@@ -77,7 +78,13 @@ class ReleaseDetails(Configuration):
 
 
 def build_release(
-    folder: Path, model: bytes, details: ReleaseDetails, *, model_card: str, reports: Mapping[str, Any]
+    folder: Path,
+    model: bytes,
+    details: ReleaseDetails,
+    *,
+    model_card: str,
+    reports: Mapping[str, Any],
+    proposals: bytes | None = None,
 ) -> ReleaseManifest:
     """Write a release unit to ``folder``; what was there is replaced only when the new one is complete.
 
@@ -90,9 +97,12 @@ def build_release(
         details: input, thresholds and provenance.
         model_card: Markdown.
         reports: JSON documents by file name without ending, e.g. ``bias``.
+        proposals: the exported part that looks for faces in photos; without it the unit reads crops alone.
     """
     with write_folder_aside(folder) as aside:
         (aside / MODEL_FILE).write_bytes(model)
+        if proposals is not None:
+            (aside / PROPOSAL_FILE).write_bytes(proposals)
         (aside / MODEL_CARD_FILE).write_text(model_card, encoding="utf-8")
         for name, report in reports.items():
             text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)

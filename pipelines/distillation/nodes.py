@@ -65,7 +65,7 @@ def continue_on_faulty_delivery(
     return network, curves_table(record), effort_summary(record)
 
 
-def export_candidate(network: Any, parameters: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+def export_candidate(network: Any, parameters: dict[str, Any]) -> tuple[bytes, bytes, dict[str, Any]]:
     """Export a candidate, check the export on golden probes, time and weigh it."""
     from countenance.serving.qualification import qualify
 

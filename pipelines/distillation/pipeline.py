@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
         node(
             export_candidate,
             [f"{name}_network", "params:distillation"],
-            [f"{name}_onnx", f"{name}_export"],
+            [f"{name}_onnx", f"{name}_proposals", f"{name}_export"],
             name=f"export_{name}",
         )
         for name in CANDIDATES

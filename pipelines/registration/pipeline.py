@@ -31,7 +31,7 @@ def create_pipeline() -> Pipeline:
             "gate_report": "gate_report",
             "registration": "params:registration",
             "folder": "params:releases_folder",
-            **_named("onnx", "export", "metrics"),
+            **_named("onnx", "proposals", "export", "metrics"),
         },
         "releases",
         name="build_releases",

@@ -53,6 +53,7 @@ def build_units(
             named[f"{name}_onnx"],
             _details(name, assessment, measured, provenance),
             model_card=card,
+            proposals=named[f"{name}_proposals"],
             reports={"evaluation": assessment, "bias": fairness, "gates": decision, "measurements": measured},
         )
         index[name] = {

@@ -193,6 +193,17 @@ def test_a_release_unit_needs_a_proposer_of_its_own(exported_folder: Path, tmp_p
         open_model(unit, threads=1)
 
 
+def test_a_release_unit_finds_faces_with_its_own_proposer(exported_folder: Path, photos: list[Path], tmp_path: Path):
+    unit = tmp_path / "unit"
+    details = ReleaseDetails(
+        candidate="all_in_one", input=InputSpecification(size=32), embedding_dimension=8, thresholds=(),
+        operating_threshold=0.5, dataset_sha256="0", code_sha256="0", licenses=(),
+    )  # fmt: skip
+    model, proposals = ((exported_folder / name).read_bytes() for name in ("model.onnx", "proposals.onnx"))
+    build_release(unit, model, details, model_card="", reports={}, proposals=proposals)
+    assert open_model(unit, threads=1).input_size == 32
+
+
 def test_many_photos_show_their_progress_in_a_log(model_file: Path, photos: list[Path], capsys: Captured):
     assert analyze(*photos * 3, "--model", model_file, "--json") == 0
     said = capsys.readouterr()

@@ -31,5 +31,5 @@ def tiny_network() -> AllInOneNetwork:
 def qualified() -> Qualified:
     """The network, its ONNX bytes and what was measured of them."""
     network = tiny_network()
-    model, measured = qualify(network, seed=1)
+    model, _, measured = qualify(network, seed=1)
     return network, model, measured
