@@ -143,9 +143,17 @@ def ingestion_counts(manifest: pd.DataFrame, quarantine: pd.DataFrame) -> dict[s
 
 
 def with_five_points(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The manifest with a column ``landmarks_5``: [10] photo pixels of the alignment template's points, or None."""
+    """The manifest with a column ``landmarks_5``: [10] photo pixels of the alignment template's points, or None where
+    one of them isn't labelled."""
     reduced = [
-        None if points is None else five_points(np.asarray(points, dtype=np.float32), scheme).ravel()
+        _five_or_none(points, scheme)
         for points, scheme in zip(manifest["landmarks"], manifest["landmark_scheme"], strict=True)
     ]
     return manifest.assign(landmarks_5=pd.Series(reduced, index=manifest.index, dtype="object"))
+
+
+def _five_or_none(points: Any, scheme: str) -> Any:
+    if points is None:
+        return None
+    five = five_points(np.asarray(points, dtype=np.float32), scheme).ravel()
+    return five if np.isfinite(five).all() else None

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from countenance.data.dry_run import dry_run
 from countenance.data.face_boxes import boxes_around_five_points
 from countenance.data.importers.celeba import CelebaImporter, CelebaSource
 from countenance.errors import DataError
@@ -121,3 +122,8 @@ def test_a_list_without_a_column_names_it(folder: Path):
     file.write_text(file.read_text().replace("Smiling", "Smirking"))
     with pytest.raises(DataError, match="has no column 'Smiling'"):
         importer(folder)
+
+
+def test_its_faces_are_cut_without_a_problem(folder: Path):
+    found = dry_run(importer(folder), None)
+    assert not found.reasons and found.faces == found.decoded == 3

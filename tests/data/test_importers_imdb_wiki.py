@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from countenance.data.dry_run import dry_run
 from countenance.data.importers.imdb_wiki import ImdbWikiImporter, ImdbWikiSource, ages_at_mid_year
 from countenance.errors import DataError
 from tests.conftest import picture, write_jpeg
@@ -128,3 +129,9 @@ def test_a_damaged_or_missing_file_is_refused(folder: Path, tmp_path: Path):
         importer(folder)
     with pytest.raises(DataError, match="no imdb.mat or wiki.mat"):
         importer(tmp_path)
+
+
+def test_its_faces_are_cut_without_a_problem_and_what_is_left_out_is_told(folder: Path):
+    found = dry_run(importer(folder), None)
+    assert not found.reasons and found.faces == found.decoded == 3
+    assert sum(found.left_out.values()) == 4

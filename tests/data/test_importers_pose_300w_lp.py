@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from countenance.data.dry_run import dry_run
 from countenance.data.head_rasterizer import head_rotation
 from countenance.data.importers.pose_300w_lp import Pose300wLpImporter, Pose300wLpSource
 from countenance.data.quarantine import require_sound_face
@@ -121,3 +122,9 @@ def test_a_mat_without_angles_or_with_an_infinite_one_is_put_aside(folder: Path)
 def test_a_folder_without_mats_is_refused(tmp_path: Path):
     with pytest.raises(DataError, match="no .mat file"):
         importer(tmp_path)
+
+
+def test_its_faces_are_cut_without_a_problem(folder: Path):
+    found = dry_run(importer(folder), None)
+    assert not found.reasons and found.faces == found.decoded == 4
+    assert (found.coverage["landmarks"], found.coverage["pose"]) == (4, 3)

@@ -1,10 +1,18 @@
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from countenance.data.manifest import ingestion_counts, manifest_table, read_manifest, to_frame, write_manifest
+from countenance.data.manifest import (
+    ingestion_counts,
+    manifest_table,
+    read_manifest,
+    to_frame,
+    with_five_points,
+    write_manifest,
+)
 from countenance.errors import DataError
 
 
@@ -61,3 +69,18 @@ def test_counts_tell_people_faces_and_labels_apart():
     assert counts["lfw"]["identity"] == 2
     assert counts["lfw"]["age"] == 0
     assert counts["quarantined"] == {"records": 2, "lfw": 2, "bad number": 1, "photo missing": 1}
+
+
+def test_five_points_are_given_only_where_all_five_are_labelled():
+    seen = np.arange(42, dtype=np.float32)
+    hidden = seen.copy()
+    hidden[2 * 10 : 2 * 10 + 2] = np.nan  # the right eye's centre
+    ear = seen.copy()
+    ear[2 * 12 : 2 * 12 + 2] = np.nan
+    rows = [
+        row(name, landmarks=points, landmark_scheme="21")
+        for name, points in zip("abc", (seen, hidden, ear), strict=True)
+    ]
+    five = with_five_points(to_frame(manifest_table([*rows, row("d")])))["landmarks_5"]
+    assert [points is not None for points in five] == [True, False, True, False]
+    assert five[0].tolist() == [14, 15, 20, 21, 28, 29, 34, 35, 38, 39]

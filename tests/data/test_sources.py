@@ -79,3 +79,12 @@ def test_no_source_at_all_is_refused():
 def test_a_folder_that_an_unset_variable_left_behind_says_which_variable_to_set():
     with pytest.raises(ConfigurationError, match="set COUNTENANCE_FACES"):
         built({"celeba": {"folder": "/celeba"}})
+
+
+def test_every_format_and_every_option_is_in_the_documentation():
+    table = (Path(__file__).parents[2] / "docs" / "importers.md").read_text()
+    rows = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
+    assert set(rows) == set(FORMATS)
+    for name, format_ in FORMATS.items():
+        for option in set(format_.source.model_fields) - {"folder", "name"}:
+            assert f"`{option}`" in rows[name], (name, option)
