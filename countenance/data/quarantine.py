@@ -51,7 +51,7 @@ class Quarantine:
                 f"Too much of source '{self.source}' is corrupt, so far {len(self.records)} of {self._photos} photos "
                 f"({reasons}), where 'largest_quarantined_share' in parameters_ingestion.yml allows a share of "
                 f"{self._largest_share:g}; the first: {self.records[0].detail.rstrip('.')}; list them with "
-                f"`countenance inspect {self.source} FOLDER --photos all`."
+                "`countenance inspect SOURCE FOLDER --photos all`."
             )
 
     def counts(self) -> dict[str, int]:

@@ -119,6 +119,13 @@ def test_content_with_the_magic_number_in_it_comes_back_whole(tmp_path_factory: 
     assert records.image(offsets[2]) == b"after"
 
 
+def test_a_record_may_have_many_labels(tmp_path: Path):
+    writer = RecordWriter(tmp_path)
+    writer.write(1, content([7.0, *range(200)], images()[0]))
+    photo = labelled(importer(writer.close()))[0]
+    assert photo.faces[0].subject_id == "record_io:7" and photo.read() == images()[0]
+
+
 def test_a_record_in_two_parts_by_hand(tmp_path: Path):
     head = content(7.0)
     first = struct.pack("<II", MAGIC, 1 << 29 | len(head)) + head

@@ -114,7 +114,7 @@ def test_the_sentence_that_stops_an_import_names_nobody(folders: list[Path], tmp
     with pytest.raises(DataError) as caught:
         run(folders, tmp_path / "crops")
     assert "Person" not in str(caught.value)
-    assert "`countenance inspect lfw FOLDER --photos all`" in str(caught.value)
+    assert "`countenance inspect SOURCE FOLDER --photos all`" in str(caught.value)
 
 
 @pytest.mark.parametrize(

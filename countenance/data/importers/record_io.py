@@ -90,8 +90,10 @@ class RecordFile:
     def labels(self, offset: int) -> NDArray[np.float32]:
         """The labels of the record at an offset, without its image; [L]."""
         flag, start, end = self._part(offset)
-        beginning = self._bytes[start : min(end, start + 256)] if flag == _WHOLE else self.content(offset)
-        return _unpack(beginning)[0]
+        if flag != _WHOLE:
+            return _unpack(self.content(offset))[0]
+        size = _unpacked_size(self._bytes[start : min(end, start + _HEADER.size)])
+        return _unpack(self._bytes[start : min(end, start + size)])[0]
 
     def image(self, offset: int) -> bytes:
         """The encoded image of the record at an offset."""
