@@ -14,21 +14,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from countenance.assessment.arrays import AnyArray, FloatArray
-from countenance.assessment.attributes import (
-    age_error,
-    face_accuracy,
-    gender_accuracy,
-    landmark_error,
-    pose_error,
-    smile_accuracy,
-    yaw_class_accuracy,
-)
+from countenance.assessment.arrays import FloatArray
 from countenance.assessment.cost import CostModel, cost_optimal_threshold
 from countenance.assessment.intervals import Rate, Resampling
 from countenance.assessment.pairs import ComparisonPairs, ComparisonScores
 from countenance.assessment.results import Measurement, Result
-from countenance.assessment.row_scores import landmark_array
+from countenance.assessment.task_scores import task_scores
 from countenance.assessment.templates import aggregate_templates
 from countenance.assessment.verification import (
     TarAtFar,
@@ -260,30 +251,7 @@ def attribute_tasks(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Mea
 
     A task without labels reads "not labelled"; a task that the model does not do is left out.
     """
-    faces = rows[rows["is_face"]]
-    people = _objects(faces, "subject_id")
-    tasks: dict[str, Measurement] = {}
-    if _says(rows, "face_probability"):
-        boxed = rows[rows["box_xywh"].notna()]
-        says_face = _numbers(boxed, "said_face_probability") > 0.5
-        owners = _objects(boxed, "subject_id")
-        tasks["face"] = face_accuracy(_objects(boxed, "is_face"), says_face, subjects=owners, resampling=resampling)
-    if _says(faces, "landmarks_5"):
-        tasks["landmarks"] = _landmarks(faces, resampling)
-    if _says(faces, "yaw_deg"):
-        tasks["pose"] = _pose(faces, resampling)
-    if _says(faces, "male_probability"):
-        says_gender = np.where(_numbers(faces, "said_male_probability") > 0.5, "male", "female")
-        tasks["gender"] = gender_accuracy(
-            _objects(faces, "gender"), says_gender, subjects=people, resampling=resampling
-        )
-    if _says(faces, "smile_probability"):
-        says_smile = _numbers(faces, "said_smile_probability") > 0.5
-        tasks["smile"] = smile_accuracy(_objects(faces, "smiling"), says_smile, subjects=people, resampling=resampling)
-    if _says(faces, "age_years"):
-        years, said = _numbers(faces, "age_years"), _numbers(faces, "said_age_years")
-        tasks["age"] = age_error(years, said, subjects=people, resampling=resampling)
-    return tasks
+    return {task: scored.measure(resampling) for task, scored in task_scores(rows).items()}
 
 
 def tasks_by_source(rows: pd.DataFrame, resampling: Resampling) -> dict[str, dict[str, Measurement]]:
@@ -293,44 +261,6 @@ def tasks_by_source(rows: pd.DataFrame, resampling: Resampling) -> dict[str, dic
         source: {task: found for task, found in tasks.items() if found.value is not None}
         for source, tasks in measured.items()
     }
-
-
-def _says(rows: pd.DataFrame, name: str) -> bool:
-    return bool(rows[f"said_{name}"].notna().any())
-
-
-def _objects(rows: pd.DataFrame, column: str) -> AnyArray:
-    return rows[column].to_numpy(dtype=object)
-
-
-def _numbers(rows: pd.DataFrame, column: str) -> FloatArray:
-    return rows[column].to_numpy(dtype=np.float64)
-
-
-def _landmarks(faces: pd.DataFrame, resampling: Resampling) -> Measurement:
-    labelled = faces[faces["landmarks_5"].notna()]
-    if labelled.empty:
-        return Measurement.missing("inter-ocular distance", higher_is_better=False)
-    return landmark_error(
-        landmark_array(labelled["landmarks_5"].tolist(), 5),
-        landmark_array(labelled["said_landmarks_5"].tolist(), 5),
-        subjects=_objects(labelled, "subject_id"),
-        resampling=resampling,
-    )
-
-
-def _pose(faces: pd.DataFrame, resampling: Resampling) -> Measurement:
-    angles = ["yaw_deg", "pitch_deg", "roll_deg"]
-    people = _objects(faces, "subject_id")
-    if faces[angles].notna().to_numpy().any():
-        said = faces[[f"said_{angle}" for angle in angles]].to_numpy(dtype=np.float64)
-        return pose_error(faces[angles].to_numpy(dtype=np.float64), said, subjects=people, resampling=resampling)
-    ranges = [None if bounds is None else (float(bounds[0]), float(bounds[1])) for bounds in faces["yaw_range"]]
-    classes = sorted({bounds for bounds in ranges if bounds is not None})
-    if not classes:
-        return Measurement.missing("degrees", higher_is_better=False)
-    said_yaw = _numbers(faces, "said_yaw_deg")
-    return yaw_class_accuracy(ranges, said_yaw, classes, subjects=people, resampling=resampling)
 
 
 def measured_of(assessments: Mapping[str, Any], model: str) -> dict[str, Measurement]:
