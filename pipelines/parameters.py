@@ -16,6 +16,7 @@ MODELS: Final = {
     "training": "countenance.learning.recipe:Recipe",
     "distillation": "countenance.learning.recipe:DistillationConfiguration",
     "evaluation": "countenance.assessment.held_out:AssessmentConfiguration",
+    "photo_search": "countenance.analysis.held_out_photos:PhotoSearchConfiguration",
     "bias": "countenance.assessment.fairness:FairnessConfiguration",
     "registration": "pipelines.registration.gating:RegistrationConfiguration",
     "rollout": "countenance.rollout.rehearsal:RehearsalConfiguration",
@@ -23,6 +24,9 @@ MODELS: Final = {
     "reporting": "pipelines.reporting.faces:ReportingConfiguration",
 }
 """The model of each room's parameters; imported only when a run needs it."""
+
+FILES: Final = {"photo_search": "evaluation"}
+"""Parameters that lie in another room's file."""
 
 OTHERS: Final = ("incoming_crops", "releases_folder", "seed", "sessions_folder")
 
@@ -44,7 +48,7 @@ def check_parameters(parameters: Mapping[str, Any], wanted: Iterable[str]) -> No
             hint = f"did you mean '{near[0]}'?" if near else f"the known ones are {', '.join(known)}."
             raise ConfigurationError(f"Unknown parameter '{name}' in conf/ or --params: {hint}")
     for name in sorted(set(wanted) & set(MODELS)):
-        narrow(configuration_model(name), parameters[name], where=f"parameters_{name}.yml")
+        narrow(configuration_model(name), parameters[name], where=f"parameters_{FILES.get(name, name)}.yml")
 
 
 def configuration_model(room: str) -> Any:

@@ -35,7 +35,7 @@ CROP_SCHEMA: Final = pa.schema(
     ]
 )
 """``owner`` is the subject, or the face itself where nobody is named; ``aligned`` and ``box`` are encoded
-112 x 112 RGB images, ``scene`` is the whole photo at most :data:`SCENE_SIDE` pixels long, with one row of the photo alone."""
+112 x 112 RGB images, ``scene`` is the whole photo, at most :data:`SCENE_SIDE` pixels long, with one of its rows."""
 
 SCENE_SIDE: Final = 256
 """Longer side of a stored scene, in pixels, at most."""

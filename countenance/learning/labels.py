@@ -114,7 +114,7 @@ def _points(row: dict[Any, Any], scheme: str) -> tuple[Floats, Floats]:
     count = int(scheme)
     unknown = np.full((count, 2), np.nan, dtype=np.float32), np.full(count, np.nan, dtype=np.float32)
     given = row["landmark_scheme"]
-    if _is_null(row["landmarks"]) or _is_null(row["box_xywh"]) or (scheme, given) == ("68", "5"):
+    if _is_null(row["landmarks"]) or _is_null(row["box_xywh"]) or scheme not in ("5", given):
         return unknown
     photo_xy = _vector(row["landmarks"], 2 * int(given), "landmarks").reshape(-1, 2)
     visibility = _vector(row["visibility"], int(given), "visibility")

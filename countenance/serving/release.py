@@ -1,7 +1,7 @@
 """The release unit: one directory that is registered, rolled out and served.
 
-It holds ``model.onnx``, ``proposals.onnx``, ``release.json``, ``model_card.md`` and the reports that it was gated on. ``release.json``
-lists the sha256 of every other file, so that whoever opens the unit knows that it is whole.
+It holds ``model.onnx``, ``proposals.onnx``, ``release.json``, ``model_card.md`` and the reports that it was gated on.
+``release.json`` lists the sha256 of every other file, so that whoever opens the unit knows that it is whole.
 """
 
 from __future__ import annotations

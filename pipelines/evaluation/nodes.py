@@ -26,13 +26,29 @@ def read_held_out_with_teacher(
     return outputs_of_teacher(configuration, manifest[manifest["split"] != "train"], crops, all_in_one_outputs)
 
 
-def assess_models(manifest: pd.DataFrame, parameters: dict[str, Any], **outputs: pd.DataFrame) -> tuple[Any, Any, Any]:
+def search_photos(manifest: pd.DataFrame, crops: Any, network: Any, parameters: dict[str, Any]) -> pd.DataFrame:
+    """The faces that the all-in-one network finds in whole held-out photos."""
+    from countenance.analysis.held_out_photos import PhotoSearchConfiguration, search_held_out_photos
+    from countenance.analysis.model import NetworkModel
+    from countenance.configuration import narrow
+
+    configuration = narrow(PhotoSearchConfiguration, parameters, where="parameters_evaluation.yml")
+    return search_held_out_photos(NetworkModel(network), manifest, crops, configuration)
+
+
+def assess_models(
+    manifest: pd.DataFrame, found: pd.DataFrame, parameters: dict[str, Any], **outputs: pd.DataFrame
+) -> tuple[Any, Any, Any]:
     """Every task of every model, what distillation gained, and the numbers that DVC and MLflow compare."""
     from countenance.assessment.comparison import assess_all, headline_numbers, tar_table
     from countenance.assessment.held_out import AssessmentConfiguration
+    from countenance.assessment.photo_search import assess_photo_search
     from countenance.configuration import narrow
     from countenance.data.manifest import with_five_points
 
     configuration = narrow(AssessmentConfiguration, parameters, where="parameters_evaluation.yml")
-    report = assess_all(with_five_points(manifest), outputs, configuration)
+    labelled = with_five_points(manifest)
+    report = assess_all(labelled, outputs, configuration)
+    if len(found):
+        report["detection"] = assess_photo_search(labelled, found, configuration.resampling)
     return report, headline_numbers(report), tar_table(report)

@@ -2,7 +2,12 @@
 
 from kedro.pipeline import Pipeline, node
 
-from pipelines.evaluation.nodes import assess_models, read_held_out, read_held_out_with_teacher
+from pipelines.evaluation.nodes import (
+    assess_models,
+    read_held_out,
+    read_held_out_with_teacher,
+    search_photos,
+)
 from pipelines.models import ASSESSED
 
 
@@ -24,8 +29,14 @@ def create_pipeline() -> Pipeline:
     outputs = {model: f"{model}_outputs" for model in ASSESSED}
     assessing = node(
         assess_models,
-        {"manifest": "manifest", "parameters": "params:evaluation", **outputs},
+        {"manifest": "manifest", "found": "all_in_one_found", "parameters": "params:evaluation", **outputs},
         ["evaluation_report", "evaluation_metrics", "tar_table"],
         name="assess_models",
     )
-    return Pipeline([*reading, assessing])
+    searching = node(
+        search_photos,
+        ["manifest", "crops", "all_in_one_network", "params:photo_search"],
+        "all_in_one_found",
+        name="search_photos",
+    )
+    return Pipeline([*reading, searching, assessing])

@@ -45,7 +45,12 @@ def test_a_stage_puts_out_what_its_room_writes(room: str, paths: Any):
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_stage_depends_on_the_parameters_that_its_room_reads(room: str):
     names = {name.removeprefix("params:") for name in register_pipelines()[room].inputs() if name.startswith("params:")}
-    own = {"incoming_crops": "ingestion", "releases_folder": "registration", "sessions_folder": "training"}
+    own = {
+        "incoming_crops": "ingestion",
+        "releases_folder": "registration",
+        "sessions_folder": "training",
+        "photo_search": "evaluation",
+    }
     files = {f"conf/base/parameters_{own.get(name, name)}.yml" for name in names}
     assert files <= listed(room, "params")
 

@@ -1,0 +1,125 @@
+"""Faces found in held-out photos: how many, how many false, and what is said of those that were found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from countenance.assessment.detection import (
+    MatchedFaces,
+    detection_average_precision,
+    detection_curve,
+    face_recall,
+    false_faces_per_photo,
+    match_faces,
+)
+from countenance.assessment.held_out import attribute_tasks
+from countenance.assessment.intervals import Resampling
+from countenance.errors import AssessmentError
+
+CURVE_POINTS = 60
+_SAID = ("yaw_deg", "smile_probability", "male_probability", "age_years", "landmarks_5")
+_TASKS = ("landmarks", "pose", "gender", "smile", "age")
+
+
+def assess_photo_search(
+    manifest: pd.DataFrame, found: pd.DataFrame, resampling: Resampling, *, false_per_photo: float = 0.1
+) -> dict[str, Any]:
+    """Measure what an analyzer found in held-out photos, source by source.
+
+    The threshold is the most lenient one with at most ``false_per_photo`` false faces a validation photo; what the
+    sources show is measured on test photos at that threshold.
+
+    Args:
+        manifest: every row, with ``landmarks_5``.
+        found: ``photo_sha256``, ``box_xywh``, ``face_probability`` and what was said of each face; a photo without a
+            face has one row of nulls.
+        resampling: of the intervals.
+        false_per_photo: how many false faces a photo are allowed.
+
+    Returns:
+        ``threshold``, ``curve`` (points of ``false_faces_per_photo`` and ``recall`` on the test photos) and, for each
+        of the ``sources``, ``recall``, ``false_faces_per_photo``, ``average_precision``, counts, and ``tasks``: the
+        tasks of the faces that were found, read as found and not from labelled boxes.
+
+    Raises:
+        AssessmentError: no photo was searched.
+    """
+    faces = manifest[manifest["is_face"] & manifest["photo_sha256"].isin(found["photo_sha256"])]
+    if faces.empty:
+        raise AssessmentError("No held-out photo was searched for faces: store scenes, or leave detection out.")
+    by_split = {split: _matched(rows, found) for split, rows in faces.groupby("split")}
+    test = faces[faces["split"] == "test"]
+    calibrated = by_split.get("validation", by_split["test"])
+    threshold = detection_curve(calibrated).threshold_for(false_per_photo)
+    limit = float("inf") if threshold is None else threshold
+    return {
+        "threshold": threshold,
+        "false_faces_allowed": false_per_photo,
+        "curve": _curve(by_split["test"]),
+        "sources": {
+            str(source): _source(rows, found, limit, resampling) for source, rows in test.groupby("source", sort=True)
+        },
+    }
+
+
+def _matched(faces: pd.DataFrame, found: pd.DataFrame) -> MatchedFaces:
+    labelled = faces.groupby("photo_sha256", sort=True)["box_xywh"].agg(list)
+    boxes = found[found["photo_sha256"].isin(labelled.index)].groupby("photo_sha256", sort=True)
+    said = boxes["box_xywh"].agg(lambda values: [value for value in values if value is not None])
+    scores = boxes["face_probability"].agg(lambda values: values.dropna().tolist())
+    return match_faces(
+        [np.stack(each) for each in labelled],
+        [np.stack(each) if each else np.empty((0, 4)) for each in said],
+        scores.tolist(),
+    )
+
+
+def _source(faces: pd.DataFrame, found: pd.DataFrame, threshold: float, resampling: Resampling) -> dict[str, Any]:
+    matched = _matched(faces, found)
+    tasks = attribute_tasks(_read_as_found(faces, found, threshold), resampling)
+    return {
+        "photos": matched.photos,
+        "faces": len(matched.face_photo),
+        "recall": face_recall(matched, threshold=threshold, resampling=resampling).to_dict(),
+        "false_faces_per_photo": false_faces_per_photo(matched, threshold=threshold, resampling=resampling).to_dict(),
+        "average_precision": detection_average_precision(matched, resampling=resampling).to_dict(),
+        "tasks": {
+            task: measured.to_dict()
+            for task, measured in tasks.items()
+            if task in _TASKS and measured.value is not None
+        },
+    }
+
+
+def _read_as_found(faces: pd.DataFrame, found: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """The labelled faces of photos with one face, with what was said of the found face that overlaps it most."""
+    accepted = found[found["face_probability"] >= threshold]
+    by_photo = dict(list(accepted.groupby("photo_sha256")))
+    rows = []
+    for _, face in faces.iterrows():
+        candidates = by_photo.get(face["photo_sha256"])
+        if candidates is None or face["box_xywh"] is None:
+            continue
+        overlap = [_overlap(face["box_xywh"], box) for box in candidates["box_xywh"]]
+        if max(overlap) >= 0.5:
+            best = candidates.iloc[int(np.argmax(overlap))]
+            rows.append({**face, **{f"said_{name}": best[name] for name in _SAID}})
+    columns = [*faces.columns, *(f"said_{name}" for name in _SAID)]
+    joined = pd.DataFrame(rows, columns=columns).assign(said_face_probability=np.nan)
+    return joined.assign(said_pitch_deg=np.nan, said_roll_deg=np.nan)
+
+
+def _overlap(left: Any, right: Any) -> float:
+    low = np.maximum(left[:2], right[:2])
+    high = np.minimum(left[:2] + left[2:], right[:2] + right[2:])
+    shared = float(np.clip(high - low, 0, None).prod())
+    return shared / max(float(left[2:].prod() + right[2:].prod()) - shared, 1e-9)
+
+
+def _curve(matched: MatchedFaces) -> list[dict[str, float]]:
+    curve = detection_curve(matched)
+    places = np.unique(np.linspace(0, len(curve.recall) - 1, min(CURVE_POINTS, len(curve.recall))).astype(int))
+    return [{"false_faces_per_photo": curve.false_per_photo[place], "recall": curve.recall[place]} for place in places]

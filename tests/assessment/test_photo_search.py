@@ -1,0 +1,51 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from countenance.assessment.intervals import Resampling
+from countenance.assessment.photo_search import assess_photo_search
+from countenance.errors import AssessmentError
+
+from .faces import POINTS, face, manifest
+
+RESAMPLING = Resampling(resamples=20)
+BOX = np.array([10.0, 10.0, 40.0, 50.0], dtype=np.float32)
+ELSEWHERE = np.array([200.0, 10.0, 40.0, 50.0], dtype=np.float32)
+
+
+def found(photo: str, box: object = None, score: float = np.nan, **said: object) -> dict[str, object]:
+    nothing = dict.fromkeys(("yaw_deg", "smile_probability", "male_probability", "age_years"), np.nan)
+    return {"photo_sha256": photo, "box_xywh": box, "face_probability": score, "landmarks_5": None, **nothing, **said}
+
+
+def people(*names: str, split: str = "test") -> list[dict[str, object]]:
+    return [face(name, split=split, source="lfw", box_xywh=BOX, landmarks_5=POINTS, gender="male") for name in names]
+
+
+def test_recall_and_false_faces_are_counted_at_the_threshold_that_the_validation_photos_allow():
+    rows = manifest(*people("v1", "v2", split="validation"), *people("t1", "t2", "t3"))
+    said = pd.DataFrame([
+        # On the validation photos a false face scores .6: one false face in two photos is more than .1 a photo, so
+        # the threshold is the next stricter score, .7.
+        found("v1", BOX, 0.9), found("v1", ELSEWHERE, 0.6), found("v2", BOX, 0.7),
+        found("t1", BOX + 2, 0.8, male_probability=0.9, landmarks_5=POINTS), found("t1", ELSEWHERE, 0.75),
+        found("t2", BOX, 0.65), found("t3"),
+    ])  # fmt: skip
+    report = assess_photo_search(rows, said, RESAMPLING)
+    assert report["threshold"] == 0.7
+    lfw = report["sources"]["lfw"]
+    assert (lfw["photos"], lfw["faces"]) == (3, 3)
+    assert lfw["recall"]["value"] == pytest.approx(1 / 3)
+    assert lfw["false_faces_per_photo"]["value"] == pytest.approx(1 / 3)
+    # Only the one face that was found is read: a male, called male, with every landmark where it belongs.
+    assert lfw["tasks"]["gender"] == lfw["tasks"]["gender"] | {"value": 1.0, "count": 1}
+    assert lfw["tasks"]["landmarks"]["value"] == 0.0
+    assert report["curve"][-1]["recall"] == pytest.approx(2 / 3)
+    json.dumps(report, allow_nan=False)
+
+
+def test_without_a_searched_photo_there_is_nothing_to_assess():
+    with pytest.raises(AssessmentError, match="No held-out photo was searched"):
+        assess_photo_search(manifest(*people("t1")), pd.DataFrame([found("other")]), RESAMPLING)
