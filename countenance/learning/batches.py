@@ -316,14 +316,14 @@ class _Sample:
 
 
 def prefetched(
-    dataset: FaceDataset, start: int, stop: int, *, ahead: int = 4, rank: int = 0, world: int = 1
+    dataset: FaceDataset, start: int, stop: int, *, ahead: int = 4, rank: int = 0, world: int = 1, threads: int = 1
 ) -> Generator[FaceBatch]:
-    """The batches of steps ``start`` to ``stop - 1``, made ahead of their use by one background thread.
+    """The batches of steps ``start`` to ``stop - 1``, made ahead of their use by background threads, in their order.
 
-    ``rank`` and ``world`` choose a process's share of each, as in :meth:`FaceDataset.batch`. A failure in that thread
-    is raised here, at the step it belongs to.
+    ``rank`` and ``world`` choose a process's share of each, as in :meth:`FaceDataset.batch`. A failure in a thread is
+    raised here, at the step it belongs to.
     """
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="batches")
     try:
         make = partial(dataset.batch, rank=rank, world=world)
         pending = deque(pool.submit(make, step) for step in range(start, min(start + ahead, stop)))

@@ -21,7 +21,8 @@ class ParametricReLU(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """[N, C, H, W] (or [N, C] without ``maps``) -> the same shape."""
         positive = F.relu(features)
-        return positive + self.slope * (features - positive)
+        # In mixed precision the slope stays float32; as it is, it would bring the features back to float32.
+        return positive + self.slope.to(features.dtype) * (features - positive)
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: int = 1) -> nn.Sequential:

@@ -69,9 +69,10 @@ def test_equal_data_have_equal_fingerprints_and_other_data_others():
     assert len({own, *(other.fingerprint() for other in others)}) == 7
 
 
-def test_prefetched_batches_are_the_datasets_in_order():
+@pytest.mark.parametrize("threads", [1, 4])
+def test_prefetched_batches_are_the_datasets_in_order(threads):
     data = dataset(*small_world())
-    for step, batch in zip(range(2, 9), prefetched(data, 2, 9, ahead=3), strict=True):
+    for step, batch in zip(range(2, 9), prefetched(data, 2, 9, ahead=3, threads=threads), strict=True):
         assert equal(batch, data.batch(step))
 
 

@@ -62,6 +62,11 @@ def test_the_parametric_relu_equals_torchs_prelu_forwards_and_backwards():
     torch.testing.assert_close(ours.slope.grad.flatten(), theirs.weight.grad)
 
 
+def test_the_parametric_relu_keeps_the_precision_of_its_features():
+    features = torch.randn(2, 3, 4, 5, dtype=torch.bfloat16)
+    assert ParametricReLU(3)(features).dtype == torch.bfloat16
+
+
 def test_an_untrained_network_puts_all_points_into_the_middle_and_says_35_years():
     torch.manual_seed(0)
     outputs = AllInOneNetwork(NetworkConfiguration()).eval()(torch.zeros(1, 3, 64, 64))
