@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from countenance.learning.record import TrainingRecord
 
 SumOverProcesses = Callable[[Sequence[Tensor]], None]
 
@@ -67,8 +65,11 @@ class GradientStatistics:
         return self._shared
 
 
-def interference_table(record: TrainingRecord) -> pd.DataFrame:
+def interference_table(curves: Mapping[str, Sequence[float]] | pd.DataFrame) -> pd.DataFrame:
     """How the gradients of every two tasks agreed over a training run.
+
+    Args:
+        curves: of the training record, or the table that :func:`countenance.learning.tables.curves_table` makes of it.
 
     Returns:
         One row a pair of tasks, those that hinder each other most first: ``task``, ``other``, ``cosine`` (mean),
@@ -76,13 +77,15 @@ def interference_table(record: TrainingRecord) -> pd.DataFrame:
         task's gradient, times its weight, over that of the other) and ``looks``. No row without gradient statistics.
     """
     rows = []
-    for name, curve in record.curves.items():
+    for name in curves:
         if not name.startswith("gradient_cosine/"):
             continue
         _, task, other = name.split("/")
-        cosines = np.array(curve)
+        cosines = np.array(curves[name], dtype=np.float64)
         cosines = cosines[~np.isnan(cosines)]
-        lengths = np.array(record.curves[f"gradient/{task}"]) / np.array(record.curves[f"gradient/{other}"])
-        rows.append((task, other, cosines.mean(), (cosines < 0).mean(), np.nanmedian(lengths), len(cosines)))
+        lengths, others = (np.array(curves[f"gradient/{each}"], dtype=np.float64) for each in (task, other))
+        both = (lengths > 0) & (others > 0)
+        ratio = np.median(lengths[both] / others[both])
+        rows.append((task, other, cosines.mean(), (cosines < 0).mean(), ratio, len(cosines)))
     columns = ["task", "other", "cosine", "opposed", "length_ratio", "looks"]
     return pd.DataFrame(rows, columns=columns).sort_values("cosine", kind="stable", ignore_index=True)

@@ -82,9 +82,9 @@ class TrainingLoop:
             self.restore(state)
         left = self._configuration.steps - self.done
         with closing(self.steps()) as steps:
-            first = self._processes.rank == 0
+            shown = self._processes.rank == 0 and left > 0
             try:
-                for step in track(steps, what="training", total=left, unit="step") if first else steps:
+                for step in track(steps, what="training", total=left, unit="step") if shown else steps:
                     last = step + 1 == self._configuration.steps
                     if session is not None and (last or (step + 1) % self._configuration.checkpoint_every == 0):
                         self._save(session, identity)

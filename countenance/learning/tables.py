@@ -18,11 +18,13 @@ def curves_table(record: TrainingRecord) -> pd.DataFrame:
 
 
 def effort_summary(record: TrainingRecord) -> dict[str, Any]:
-    """What a training run cost: images seen, minutes of wall clock, images a second, parameters."""
+    """What a training run cost: images seen, minutes, images a second, share of waiting for data, parameters."""
     return {
         "images_seen": record.images_seen,
         "minutes": record.seconds / 60,
         "images_per_second": record.images_seen / max(record.seconds, 1e-9),
+        "data_wait_share": record.data_wait_share,
+        "data_wait_share": record.data_wait_share,
         "parameters": record.parameters,
     }
 

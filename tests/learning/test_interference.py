@@ -6,6 +6,7 @@ from torch import nn
 
 from countenance.learning.interference import GradientStatistics, interference_table
 from countenance.learning.record import TrainingRecord
+from countenance.learning.tables import curves_table
 
 
 class TwoLayers(nn.Module):
@@ -53,34 +54,28 @@ def test_a_task_without_a_gradient_has_a_length_but_no_cosine():
     assert values == {"gradient/on": pytest.approx(math.sqrt(2.0)), "gradient/off": 0.0}
 
 
-def record(curves):
-    steps = tuple(range(len(next(iter(curves.values())))))
-    return TrainingRecord(steps=steps, curves=curves, images_seen=1, seconds=1.0, parameters=1)
-
-
 def test_the_table_puts_the_tasks_that_hinder_each_other_first():
     nan = math.nan
-    table = interference_table(
-        record(
-            {
-                "loss": (1.0, 1.0, 1.0),
-                "gradient/age": (1.0, nan, 2.0),
-                "gradient/face": (2.0, nan, 4.0),
-                "gradient/pose": (1.0, nan, nan),
-                "gradient_cosine/age/face": (0.5, nan, -0.1),
-                "gradient_cosine/age/pose": (-0.4, nan, nan),
-            }
-        )
-    )
+    curves = {
+        "loss": (1.0, 1.0, 1.0),
+        "gradient/age": (1.0, nan, 2.0),
+        "gradient/face": (2.0, nan, 4.0),
+        "gradient/pose": (1.0, nan, nan),
+        "gradient_cosine/age/face": (0.5, nan, -0.1),
+        "gradient_cosine/age/pose": (-0.4, nan, nan),
+    }
+    table = interference_table(curves)
     assert table["task"].tolist() == ["age", "age"]
     assert table["other"].tolist() == ["pose", "face"]
     assert table["cosine"].tolist() == pytest.approx([-0.4, 0.2])
     assert table["opposed"].tolist() == [1.0, 0.5]
     assert table["length_ratio"].tolist() == [1.0, 0.5]
     assert table["looks"].tolist() == [1, 2]
+    record = TrainingRecord(steps=(0, 1, 2), curves=curves, images_seen=1, seconds=1.0, parameters=1)
+    assert interference_table(curves_table(record)).equals(table)
 
 
 def test_without_statistics_the_table_is_empty_but_has_its_columns():
-    table = interference_table(record({"loss": (1.0,)}))
+    table = interference_table({"loss": (1.0,)})
     assert table.empty
     assert "cosine" in table

@@ -15,6 +15,7 @@ RECORD = TrainingRecord(
     images_seen=1200,
     seconds=30.0,
     parameters=4321,
+    data_wait_share=0.02,
 )
 FEATURES = TeacherFeatures(("a", "b"), np.array([[[1, 0], [0, 1]], [[0.6, 0.8], [0.8, 0.6]]], dtype=np.float32))
 
@@ -32,6 +33,8 @@ def test_the_effort_of_a_run_is_counted_in_images_and_minutes():
         "images_seen": 1200,
         "minutes": 0.5,
         "images_per_second": 40.0,
+        "data_wait_share": 0.02,
+        "data_wait_share": 0.02,
         "parameters": 4321,
     }
 

@@ -147,7 +147,7 @@ def test_gradient_statistics_are_logged_now_and_then_and_change_nothing():
     assert record.steps == (0, 3, 4, 5)
     assert [not math.isnan(value) for value in record.curves["gradient/landmarks"]] == [True, True, False, False]
     assert record.curves["loss"] == tuple(plain.curves["loss"][step] for step in record.steps)
-    table = interference_table(record)
+    table = interference_table(record.curves)
     assert {"face", "landmarks", "identity", "gender"} <= set(table["task"]) | set(table["other"])
     assert table["cosine"].abs().max() <= 1.0 + 1e-6
 
