@@ -24,7 +24,6 @@ def effort_summary(record: TrainingRecord) -> dict[str, Any]:
         "minutes": record.seconds / 60,
         "images_per_second": record.images_seen / max(record.seconds, 1e-9),
         "data_wait_share": record.data_wait_share,
-        "data_wait_share": record.data_wait_share,
         "parameters": record.parameters,
     }
 

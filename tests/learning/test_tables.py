@@ -34,7 +34,6 @@ def test_the_effort_of_a_run_is_counted_in_images_and_minutes():
         "minutes": 0.5,
         "images_per_second": 40.0,
         "data_wait_share": 0.02,
-        "data_wait_share": 0.02,
         "parameters": 4321,
     }
 
