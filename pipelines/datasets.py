@@ -18,10 +18,14 @@ Value = TypeVar("Value")
 
 
 class FileDataset(AbstractDataset[Value, Value], Generic[Value]):
-    """Base: one file, read and written whole."""
+    """Base: one file, read and written whole.
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    One that is ``optional`` loads as None where it was never written, so that a room can go on with what there is.
+    """
+
+    def __init__(self, *, filepath: str, optional: bool = False, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = PurePosixPath(filepath)
+        self.optional = optional
         self.metadata = metadata
 
     @property
@@ -30,8 +34,10 @@ class FileDataset(AbstractDataset[Value, Value], Generic[Value]):
         return Path(self._filepath)
 
     def load(self) -> Value:
-        """Read the file."""
+        """Read the file, or say that there is none."""
         if not self.path.exists():
+            if self.optional:
+                return None  # type: ignore[return-value]
             raise DataError(f"{self.path} is missing: run the pipeline that writes it first.")
         return self.read(self.path)
 
@@ -49,7 +55,7 @@ class FileDataset(AbstractDataset[Value, Value], Generic[Value]):
         """Write to a fresh path."""
 
     def _exists(self) -> bool:
-        return self.path.exists()
+        return self.optional or self.path.exists()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}
@@ -141,27 +147,13 @@ class CropStoreDataset(FileDataset[Any]):
 
 
 class NetworkDataset(FileDataset[Any]):
-    """A network's weights and configuration in one safetensors file.
-
-    One that is ``optional`` loads as None where it was never trained, so that a room can go on with what there is.
-    """
-
-    def __init__(self, *, filepath: str, optional: bool = False, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
-        self.optional = optional
-
-    def load(self) -> Any:
-        """Read the network, or say that there is none."""
-        return None if self.optional and not self.path.exists() else super().load()
+    """A network's weights and configuration in one safetensors file."""
 
     def save(self, data: Any) -> None:
         """Write the network; the sessions that a training kept beside it have then served their purpose."""
         super().save(data)
         name = self.path.stem.removesuffix("_network")
         shutil.rmtree(self.path.with_name(f"{name}.session"), ignore_errors=True)
-
-    def _exists(self) -> bool:
-        return self.optional or self.path.exists()
 
     def read(self, path: Path) -> Any:
         """Load the network."""

@@ -22,13 +22,14 @@ MODELS: Final = {
     "rollout": "countenance.rollout.rehearsal:RehearsalConfiguration",
     "monitoring": "pipelines.monitoring.drift:MonitoringConfiguration",
     "reporting": "pipelines.reporting.faces:ReportingConfiguration",
+    "ablation": "countenance.learning.ablation:AblationConfiguration",
 }
 """The model of each room's parameters; imported only when a run needs it."""
 
 FILES: Final = {"photo_search": "evaluation"}
 """Parameters that lie in another room's file."""
 
-OTHERS: Final = ("incoming_crops", "releases_folder", "seed", "sessions_folder")
+OTHERS: Final = ("ablation_folder", "incoming_crops", "releases_folder", "seed", "sessions_folder")
 
 
 def check_parameters(parameters: Mapping[str, Any], wanted: Iterable[str]) -> None:

@@ -6,6 +6,7 @@
 from kedro.pipeline import Pipeline
 
 from pipelines import (
+    ablation,
     bias,
     distillation,
     evaluation,
@@ -33,7 +34,7 @@ ROOMS = {
 }
 """The rooms of `kedro run`, in the order in which they work."""
 
-OPERATOR_COMMANDS = {"rollback": rollback}
+OPERATOR_COMMANDS = {"rollback": rollback, "ablation": ablation}
 """Run on purpose only, by a person."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,14 @@ class TaskCosts(NamedTuple):
     def sum_alone(self) -> Cost:
         """What the single-task networks cost together."""
         return Cost(*(sum(amounts) for amounts in zip(*self.alone.values(), strict=True)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers: ``together``, ``alone`` by task and ``sum_alone``, each with the fields of a cost."""
+        return {
+            "together": self.together._asdict(),
+            "alone": {task: cost._asdict() for task, cost in self.alone.items()},
+            "sum_alone": self.sum_alone._asdict(),
+        }
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -27,13 +27,14 @@ def train_network(
     parameters: dict[str, Any],
     sessions_folder: str,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
-    """Train the all-in-one network on validated data; the network, its curves and its effort."""
+    """Train the all-in-one network on validated data; the network, its curves, its effort and what seven would cost."""
     from countenance.configuration import narrow
     from countenance.learning import recipe
     from countenance.learning.tables import curves_table, effort_summary, features_from_table
+    from countenance.network.costs import task_costs
 
     teacher = None if features.empty else features_from_table(features)
     session = Path(sessions_folder) / "all_in_one.session"
     chosen = narrow(recipe.Recipe, parameters, where=FILE)
     network, record = recipe.train_network(manifest, crops, chosen, teacher=teacher, session=session)
-    return network, curves_table(record), effort_summary(record)
+    return network, curves_table(record), effort_summary(record) | {"costs": task_costs(chosen.network).to_dict()}

@@ -34,6 +34,7 @@ TINY: dict[str, Any] = {
     "evaluation": {"resampling": {"resamples": 20}},
     "bias": {"sizes": {"minimum": 2, "sufficient": 3}},
     "rollout": {"non_mated_limit": 400},
+    "ablation": {"steps": 2},
 }
 
 

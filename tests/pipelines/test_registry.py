@@ -11,16 +11,17 @@ PROJECT = Path(__file__).parents[2]
 
 def test_every_room_of_the_house_is_registered_under_its_own_name():
     registered = register_pipelines()
-    assert set(registered) == {"__default__", *ROOMS, "rollback"}
+    assert set(registered) == {"__default__", *ROOMS, *OPERATOR_COMMANDS}
     assert all(pipeline.nodes for pipeline in registered.values())
 
 
-def test_rollback_is_an_operators_command_and_not_part_of_a_run():
+def test_rollback_and_ablation_are_commands_of_their_own_and_not_part_of_a_run():
     registered = register_pipelines()
     names = {node.name for node in registered["__default__"].nodes}
-    assert not names & {node.name for node in registered["rollback"].nodes}
-    assert "rollback" not in yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
-    assert set(OPERATOR_COMMANDS) == {"rollback"}
+    assert set(OPERATOR_COMMANDS) == {"rollback", "ablation"}
+    for command in OPERATOR_COMMANDS:
+        assert not names & {node.name for node in registered[command].nodes}
+        assert command not in yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -33,13 +34,13 @@ def test_one_name_opens_everything(room: str):
 def test_no_training_node_reads_a_protected_attribute():
     registered = register_pipelines()
     protected = {"protected_attributes", "held_out_groups"}
-    for room in ("training", "distillation"):
+    for room in ("training", "distillation", "ablation"):
         assert not protected & registered[room].inputs()
 
 
 def test_training_starts_only_with_the_seal_of_validation():
     registered = register_pipelines()
-    for room in ("training", "distillation"):
+    for room in ("training", "distillation", "ablation"):
         assert "validation_seal" in registered[room].inputs()
 
 
