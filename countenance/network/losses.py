@@ -21,7 +21,7 @@ DEFAULT_AGE_STD_YEARS = 3.0
 POSE_NOISE_DEG = 5.0
 OPEN_END_DEG = 75.0
 OPEN = 1e3
-LANDMARK_BEND = 0.02
+LANDMARK_BEND = 0.01
 """Landmark errors below this share of the square's side count squared, larger ones linearly."""
 
 
