@@ -77,7 +77,7 @@ def interference_table(curves: Mapping[str, Sequence[float]] | pd.DataFrame) -> 
         task's gradient, times its weight, over that of the other) and ``looks``. No row without gradient statistics.
     """
     rows = []
-    for name in curves:
+    for name in map(str, curves):
         if not name.startswith("gradient_cosine/"):
             continue
         _, task, other = name.split("/")

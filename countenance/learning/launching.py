@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -98,6 +100,7 @@ def _start(work: Work, accelerator: str, configuration: TrainingConfiguration) -
 
 
 def _work_there(fabric: Fabric, work: Work, threads: int, raised: Any) -> None:
+    _end_with_parent()
     torch.set_num_threads(threads)
     try:
         work(Processes(fabric))
@@ -107,6 +110,18 @@ def _work_there(fabric: Fabric, work: Work, threads: int, raised: Any) -> None:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    # The same command, given again, would find an orphan at work on its session.
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

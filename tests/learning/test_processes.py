@@ -3,6 +3,10 @@
 import math
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +23,16 @@ from tests.learning.faces import small_world
 from tests.learning.test_resume import BreaksOff, BrokenOffError
 from tests.learning.test_training import PLAN, dataset, fresh_network, plain_header
 
+# A gentle learning rate: at a high one rounding errors grow tenfold every few steps, with one process as well.
 SHARED = PLAN.model_copy(
-    update={"balance": "uncertainty", "average_decay": 0.9, "gradient_statistics_every": 2, "checkpoint_every": 2}
+    update={
+        "steps": 12,
+        "learning_rate": 0.02,
+        "balance": "uncertainty",
+        "average_decay": 0.9,
+        "gradient_statistics_every": 2,
+        "checkpoint_every": 2,
+    }
 )
 TOLERANCE = 1e-4
 
@@ -130,3 +142,34 @@ def test_a_loss_that_is_not_finite_names_the_sources_of_all_shares():
     rows.loc[rows["source"] == "ages", "age_years"] = math.inf
     with pytest.raises(TrainingError, match=r"The age loss is (inf|nan) at step 0 \(sources: ages, made, walls\)"):
         alone(2, data=dataset(rows_and_reader=(rows, reader)))
+
+
+def train_long(folder: str) -> None:
+    session = TrainingSession(Path(folder) / "session")
+    endless = plan(2).model_copy(update={"steps": 10**6, "checkpoint_every": 1})
+    train_all_in_one(fresh_network(), dataset(), endless, header=plain_header(dataset()), session=session)
+
+
+@pytest.mark.slow
+def test_no_process_is_left_at_work_when_the_one_that_started_it_is_killed(tmp_path):
+    code = "import sys; from tests.learning.test_processes import train_long; train_long(sys.argv[1])"
+    starter = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stderr=subprocess.DEVNULL)
+    state = tmp_path / "session" / "state.safetensors"
+    while not state.is_file():
+        assert starter.poll() is None
+        time.sleep(0.1)
+    started = Path(f"/proc/{starter.pid}/task/{starter.pid}/children").read_text().split()
+    assert len(started) >= 2
+    starter.kill()
+    starter.wait()
+    late = time.monotonic() + 20.0
+    while any(running(process) for process in started):
+        assert time.monotonic() < late
+        time.sleep(0.1)
+
+
+def running(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
