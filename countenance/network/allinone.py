@@ -21,6 +21,9 @@ from countenance.network.trunk import Trunk, TrunkFeatures
 from countenance.network.trunks import build_trunk
 
 POSE_UNIT_DEG = 30.0
+LANDMARK_UNIT = 0.05
+"""Of the input's side. In units of the whole side a step of the last layer that suits the other tasks would throw the
+points about by more than the error that is left."""
 AGE_CENTRE_YEARS = 35.0
 AGE_UNIT_YEARS = 20.0
 
@@ -162,7 +165,7 @@ class AllInOneNetwork(nn.Module):
         age_years, age_logits = self._age(whole)
         return FaceOutputs(
             face_logit=self.face(local).squeeze(1),
-            landmarks=0.5 + self.landmarks(local).unflatten(1, (self.configuration.landmark_count, 2)),
+            landmarks=0.5 + LANDMARK_UNIT * self.landmarks(local).unflatten(1, (self.configuration.landmark_count, 2)),
             visibility_logit=self.visibility(local),
             pose_deg=POSE_UNIT_DEG * self.pose(local),
             smile_logit=self.smile(local).squeeze(1),

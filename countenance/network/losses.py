@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from countenance.configuration import Configuration
-from countenance.network.allinone import POSE_UNIT_DEG, FaceOutputs
+from countenance.network.allinone import LANDMARK_UNIT, POSE_UNIT_DEG, FaceOutputs
 
 AGE_UNIT_YEARS = 10.0
 DEFAULT_AGE_STD_YEARS = 3.0
@@ -70,7 +70,7 @@ class MultiTaskWeights(Configuration):
     identity: float = Field(default=1.0, ge=0.0)
     face: float = Field(default=1.0, ge=0.0)
     proposal: float = Field(default=1.0, ge=0.0)
-    landmarks: float = Field(default=50.0, ge=0.0)
+    landmarks: float = Field(default=1.0, ge=0.0)
     visibility: float = Field(default=0.5, ge=0.0)
     pose: float = Field(default=5.0, ge=0.0)
     smile: float = Field(default=1.0, ge=0.0)
@@ -117,7 +117,7 @@ def binary_loss(logits: Tensor, targets: Tensor) -> Tensor | None:
 
 
 def landmark_loss(points: Tensor, targets: Tensor, visibility: Tensor) -> Tensor | None:
-    """Mean landmark error over the labelled rows: visibility-weighted, in units of the square's side.
+    """Mean landmark error over the labelled rows: visibility-weighted, in units of 0.05 of the square's side.
 
     The paper squares the distance, 1/(2K) sum v |p - p*|^2; here that holds up to :data:`LANDMARK_BEND` and the
     error grows linearly beyond (a Huber loss, divided by the bend), because squares of small shares all but vanish.
@@ -135,7 +135,7 @@ def landmark_loss(points: Tensor, targets: Tensor, visibility: Tensor) -> Tensor
         points, torch.where(known[..., None], targets, points.detach()), reduction="none", delta=LANDMARK_BEND
     )
     per_row = (weight * distance.sum(dim=2)).sum(dim=1) / known.sum(dim=1).clamp(min=1)
-    return per_row.sum() / (LANDMARK_BEND * known.any(dim=1).sum())
+    return per_row.sum() / (LANDMARK_BEND * LANDMARK_UNIT * known.any(dim=1).sum())
 
 
 def pose_loss(pose_deg: Tensor, targets: Tensor, yaw_range: Tensor) -> Tensor | None:

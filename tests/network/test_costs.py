@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 from torch import nn
@@ -90,6 +92,18 @@ def test_the_rows_are_multiples_of_the_one_network():
     together, alone = rows["all seven tasks"], rows["identity alone"]
     assert alone["multiply_adds_ratio"] == alone["multiply_adds"] / together["multiply_adds"]
     assert rows["seven networks together"]["parameters_ratio"] > 2.0
+
+
+def test_the_costs_are_plain_numbers_for_a_metrics_file():
+    costs = task_costs(TINY)
+    told = json.loads(json.dumps(costs.to_dict()))
+    assert told["together"] == {
+        "parameters": costs.together.parameters,
+        "multiply_adds": costs.together.multiply_adds,
+    }
+    assert set(told["alone"]) == set(TASK_OUTPUTS)
+    for amount in ("parameters", "multiply_adds"):
+        assert told["sum_alone"][amount] == sum(cost[amount] for cost in told["alone"].values())
 
 
 def test_the_sentence_for_the_report():

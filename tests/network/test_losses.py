@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from countenance.network.allinone import FaceOutputs
+from countenance.network.allinone import LANDMARK_UNIT, FaceOutputs
 from countenance.network.losses import (
     LANDMARK_BEND,
     FaceTargets,
@@ -73,12 +73,12 @@ def test_binary_loss_of_hand_worked_values():
 
 
 def test_small_landmark_errors_count_squared_and_large_ones_linearly():
-    points = torch.tensor([[[0.5 + 0.01, 0.5], [0.5, 0.5 + 0.1]]])
+    points = torch.tensor([[[0.5 + 0.005, 0.5], [0.5, 0.5 + 0.1]]])
     target = torch.full((1, 2, 2), 0.5)
     visibility = torch.ones(1, 2)
-    small = 0.5 * 0.01**2 / LANDMARK_BEND
+    small = 0.5 * 0.005**2 / LANDMARK_BEND
     large = 0.1 - LANDMARK_BEND / 2
-    assert landmark_loss(points, target, visibility).item() == pytest.approx((small + large) / 2, rel=1e-4)
+    assert landmark_loss(points, target, visibility).item() == pytest.approx((small + large) / 2 / LANDMARK_UNIT, rel=1e-4)
 
 
 def test_hidden_points_cost_nothing_and_unknown_visibility_counts_as_visible():
