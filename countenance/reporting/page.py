@@ -11,10 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from countenance.assessment.kpi import KpiSheet
-from countenance.reporting import measured_sections, sections
+from countenance.reporting import measured_sections, multitask_sections, sections, source_sections
 from countenance.reporting.faces import FacePicture, face_context
 from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
+from countenance.reporting.multitask_plots import forest_plot, interference_plot
 from countenance.reporting.plots import series_of
+from countenance.reporting.source_sections import detection_plot
 
 __all__ = ["FacePicture", "ReportInputs", "render_report"]
 
@@ -35,6 +37,9 @@ class ReportInputs:
         releases: by candidate, what was built and registered.
         rollout: ``champion``, ``previous``, ``chain_events``, ``operator_minutes``, ``currency``, ``entries``.
         curves: training curves by model.
+        efforts: what each training took, by model.
+        costs: one network beside seven of one task each, as ``TaskCosts.to_dict`` of the network's costs gives them.
+        ablation: every task alone against all together.
         faces: pictures with what is said of them.
         monitoring: what drifted.
         next_commands: (command, what it does) each.
@@ -51,6 +56,9 @@ class ReportInputs:
     releases: Mapping[str, Any]
     rollout: Mapping[str, Any]
     curves: Mapping[str, pd.DataFrame]
+    efforts: Mapping[str, Mapping[str, Any]]
+    costs: Mapping[str, Any]
+    ablation: Mapping[str, Any]
     faces: tuple[FacePicture, ...]
     monitoring: Mapping[str, Any] | None
     next_commands: tuple[tuple[str, str], ...]
@@ -84,9 +92,15 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "headline_far": inputs.evaluation.get("headline_far"),
         "identity": measured_sections.identity_section(inputs.evaluation, names),
         "operating": measured_sections.operating_section(inputs.evaluation, names),
+        "sources": source_sections.source_section(inputs.evaluation, names),
+        "detection": source_sections.detection_section(inputs.evaluation),
         "groups": measured_sections.group_section(inputs.bias, names),
         "gates": sections.gate_section(inputs.gates, inputs.releases, names),
         "rollouts": sections.rollout_section(inputs.rollout, names),
+        "efforts": multitask_sections.effort_section(inputs.efforts, names),
+        "ablation": multitask_sections.ablation_section(inputs.ablation),
+        "costs": multitask_sections.cost_section(inputs.costs),
+        "interference": multitask_sections.interference_section(inputs.curves, names),
         "validation": inputs.validation,
         "data": sections.data_section(inputs.ingestion),
         "faces": [face_context(face, number) for number, face in enumerate(inputs.faces, start=1)],
@@ -96,12 +110,18 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
     }
 
 
-def _plots(inputs: ReportInputs) -> dict[str, Markup | None]:
+def _plots(inputs: ReportInputs) -> dict[str, Any]:
     series = series_of(inputs.names, inputs.rollout.get("champion"))
     evaluated = bool(inputs.evaluation)
     return {
         "identity": identity_plot(inputs.evaluation, series) if evaluated else None,
         "tasks": task_plot(inputs.evaluation, series) if evaluated else None,
         "groups": group_plot(inputs.bias, series),
+        "detection": detection_plot(inputs.evaluation),
         "curves": curves_plot(inputs.curves, series),
+        "ablation": forest_plot(inputs.ablation),
+        "interference": {
+            model: interference_plot(table, name=f"interference-{number}")
+            for number, (model, table) in enumerate(inputs.curves.items(), start=1)
+        },
     }

@@ -25,6 +25,7 @@ MUTED: Final = "#010102"
 GRID: Final = "#010103"
 LIMIT: Final = "#010104"
 BAND: Final = "#010105"
+PAPER: Final = "#010106"
 SERIES: Final = tuple(f"#01020{number}" for number in range(6))
 
 _VARIABLES: Final = {
@@ -33,6 +34,7 @@ _VARIABLES: Final = {
     GRID: "var(--grid)",
     LIMIT: "var(--limit)",
     BAND: "var(--band)",
+    PAPER: "var(--paper)",
     **{colour: f"var(--series-{number})" for number, colour in enumerate(SERIES)},
 }
 _MARKERS: Final = ("o", "s", "D", "^", "v", "P")

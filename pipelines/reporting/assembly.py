@@ -10,6 +10,7 @@ import numpy as np
 
 from countenance.assessment.kpi import KpiSheet, render_text
 from countenance.configuration import narrow
+from countenance.reporting.multitask_sections import cost_sentence
 from countenance.reporting.page import FacePicture, ReportInputs, render_report
 from countenance.reporting.rollout_words import story_text
 from countenance.reporting.sheet import kpi_sheet
@@ -42,6 +43,9 @@ def assemble(
         gates=reports["gate_report"],
         releases=reports["registration_record"],
         rollout=reports["rollout_report"],
+        efforts=efforts,
+        costs=reports["training_metrics"].get("costs", {}),
+        ablation=reports["ablation_report"] or {},
         curves={model: reports[f"{model}_curves"] for model in ASSESSED if model != "teacher"},
         faces=tuple(_face(crops, face) for face in faces),
         monitoring=reports["monitoring_metrics"],
@@ -50,16 +54,23 @@ def assemble(
     return sheet.to_dict(), render_report(inputs)
 
 
-def show(sheet: Mapping[str, Any], rollout_report: Mapping[str, Any], reporting: Mapping[str, Any]) -> None:
-    """Write the story, the sheet and the way on to the terminal."""
+def show(
+    sheet: Mapping[str, Any],
+    rollout_report: Mapping[str, Any],
+    training_metrics: Mapping[str, Any],
+    reporting: Mapping[str, Any],
+) -> None:
+    """Write the story, the sheet, the costs of one network and of seven, and the way on to the terminal."""
     configuration = narrow(ReportingConfiguration, reporting, where="parameters_reporting.yml")
     width = max([len(entry.command) for entry in configuration.next_commands], default=0)
     commands = [f"  {entry.command:<{width}}  {entry.what}" for entry in configuration.next_commands]
+    costs = training_metrics.get("costs")
     lines = [
         "",
         story_text(rollout_report, names=configuration.headings),
         "",
         render_text(KpiSheet.from_dict(sheet), width=150),
+        *(["", cost_sentence(costs)] if costs else []),
         "",
         f"The report with pictures and plots:  {configuration.page}",
         f"The MLflow registry:                 {configuration.registry}",

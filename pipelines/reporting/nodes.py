@@ -23,8 +23,10 @@ def make_report(crops: Any, faces: list[dict[str, Any]], reporting: dict[str, An
     return assemble(crops, faces, reporting, reports)
 
 
-def show_sheet(sheet: dict[str, Any], rollout_report: dict[str, Any], reporting: dict[str, Any]) -> None:
-    """Print the story, the sheet, and where to look next."""
+def show_sheet(
+    sheet: dict[str, Any], rollout_report: dict[str, Any], training_metrics: dict[str, Any], reporting: dict[str, Any]
+) -> None:
+    """Print the story, the sheet, what one network costs beside seven, and where to look next."""
     from pipelines.reporting.assembly import show
 
-    show(sheet, rollout_report, reporting)
+    show(sheet, rollout_report, training_metrics, reporting)

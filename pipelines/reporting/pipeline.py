@@ -15,6 +15,7 @@ REPORTS = (
     "registration_record",
     "rollout_report",
     "monitoring_metrics",
+    "ablation_report",
 )
 
 
@@ -41,6 +42,11 @@ def create_pipeline() -> Pipeline:
                 ["kpi_sheet", "report_page"],
                 name="make_report",
             ),
-            node(show_sheet, ["kpi_sheet", "rollout_report", "params:reporting"], None, name="show_sheet"),
+            node(
+                show_sheet,
+                ["kpi_sheet", "rollout_report", "training_metrics", "params:reporting"],
+                None,
+                name="show_sheet",
+            ),
         ]
     )
