@@ -29,7 +29,7 @@ _SHIFT: Final = 4  # OpenCV draws at sixteenths of a pixel
 def draw_faces(photo: Images, faces: Sequence[AnalyzedFace]) -> Images:
     """A copy of a photo [H, W, 3] RGB with its faces drawn on it; lines and letters grow with the photo."""
     drawn = photo.copy()
-    width = max(1, round(max(photo.shape[:2]) / 350))
+    width = max(1, round(max(photo.shape[:2]) / 450))
     for face in faces:
         _draw_box(drawn, face, width)
         _draw_axes(drawn, face, width)

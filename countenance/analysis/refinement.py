@@ -6,7 +6,7 @@ Ranjan et al., "HyperFace", arXiv 1603.01249, section 4.1, and arXiv 1611.00851,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final, Self
 
 import numpy as np
@@ -27,9 +27,6 @@ LARGEST_CHANGE: Final = 2.0
 SMALLEST_SPREAD: Final = 0.1
 """Five points that lie closer together than this share of the box they were read in make no face."""
 
-HOPELESS: Final = 0.1
-"""What reads less than this share of the threshold at first isn't looked at again."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class LocatedFaces:
@@ -38,7 +35,7 @@ class LocatedFaces:
     Attributes:
         photo: [M] index of the photo.
         box_xywh: [M, 4] the box around the landmarks, in the photo's pixels.
-        probability: [M] that it is a face.
+        probability: [M] that it is a face: the geometric mean over the rounds.
         landmarks: [M, K, 2] in the photo's pixels.
         visibility: [M, K] in 0..1.
         pose_deg: [M, 3] yaw, pitch, roll.
@@ -75,17 +72,20 @@ def locate_faces(
         photos: the photos that the candidates index.
         candidates: boxes to begin with.
         rounds: how often a face is read.
-        threshold: faces that read less probable in the last round are dropped.
+        threshold: faces less probable than this are dropped.
         batch_size: views a batch.
     """
     boxes, photo = candidates.box_xywh, candidates.photo
-    for number in range(rounds):
+    # A place that is no face often reads like one in one square and not in the other: all rounds have a say.
+    product = np.ones(len(photo))
+    for _ in range(rounds):
         faces = _read(model, photos, photo, boxes, batch_size)
-        last = number == rounds - 1
-        enough = threshold if last else HOPELESS * threshold
-        faces = faces.take((faces.probability >= enough) & (faces.probability > 0))
+        product *= faces.probability
+        # No factor exceeds 1, so what is too little by now stays so.
+        hopeful = (product >= threshold**rounds) & (product > 0)
+        faces, product = faces.take(hopeful), product[hopeful]
         boxes, photo = faces.box_xywh, faces.photo
-    return faces
+    return replace(faces, probability=(product ** (1 / rounds)).astype(np.float32))
 
 
 def boxes_towards(around_landmarks: Floats, before: Floats) -> Floats:

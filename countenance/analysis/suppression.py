@@ -22,6 +22,10 @@ Integers = NDArray[np.int64]
 VOICES: Final = 5
 """The landmarks are the median over at most so many, as in the paper."""
 
+AGREEMENT: Final = 0.6
+"""Only boxes that overlap the best one by so much (intersection over union) have a say: what was read in a part of the
+face goes without one."""
+
 WITHIN: Final = 0.8
 """A box that lies within another by so much of its own area is the same face, or no face: a nose is not a face."""
 
@@ -74,9 +78,13 @@ def _clusters(faces: LocatedFaces, overlap: float) -> tuple[list[int], list[Inte
 
 
 def _merged(faces: LocatedFaces, leaders: list[int], members: list[Integers], scheme: str) -> LocatedFaces:
-    landmarks = np.stack([np.median(faces.landmarks[rows[:VOICES]], axis=0) for rows in members]).astype(np.float32)
+    voices = [
+        rows[intersection_over_union(faces.box_xywh[rows[0]], faces.box_xywh[rows]) >= AGREEMENT][:VOICES]
+        for rows in members
+    ]
+    landmarks = np.stack([np.median(faces.landmarks[rows], axis=0) for rows in voices]).astype(np.float32)
     best = faces.take(np.array(leaders, dtype=np.int64))
     points = np.stack([five_points(face, scheme) for face in landmarks])
     boxes = boxes_towards(boxes_around_five_points(points), best.box_xywh)
-    alone = np.array([len(rows) == 1 for rows in members])
+    alone = np.array([len(rows) == 1 for rows in voices])
     return replace(best, landmarks=landmarks, box_xywh=np.where(alone[:, None], best.box_xywh, boxes))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from countenance.data.alignment import FIVE_POINT_TEMPLATE
-from countenance.network.allinone import AllInOneNetwork
+from countenance.network.allinone import LANDMARK_UNIT, AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.export import export_onnx, export_proposals_onnx
 
@@ -26,7 +26,7 @@ def tiny_network(configuration: NetworkConfiguration = TINY) -> AllInOneNetwork:
         network(torch.randn(8, 3, side, side))  # gives batch normalisation statistics of its own
     # Untrained landmarks all lie in the middle, which makes no face.
     with torch.no_grad():
-        network.landmarks.bias.copy_(torch.from_numpy(FIVE_POINT_TEMPLATE / 112 - 0.5).flatten())
+        network.landmarks.bias.copy_(torch.from_numpy(FIVE_POINT_TEMPLATE / 112 - 0.5).flatten() / LANDMARK_UNIT)
     # An untrained proposal head says "no face" everywhere and nothing about boxes.
     torch.nn.init.normal_(network.proposals.score.weight, std=0.5)
     torch.nn.init.normal_(network.proposals.box.weight, std=0.1)

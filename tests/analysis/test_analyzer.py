@@ -136,6 +136,20 @@ def test_a_further_round_moves_a_box_that_began_askew():
     assert max(errors[1:]) < 3
 
 
+def test_a_face_is_as_probable_as_the_geometric_mean_of_its_readings():
+    class Doubtful(OracleModel):
+        def read(self, views):
+            said = dict(super().read(views))
+            # 0.5 at first, then 0.8
+            said["face_logit"] = np.full(len(views), 0.0 if self.views_read <= len(views) else np.log(4), np.float32)
+            return said
+
+    photo = scene(240, 240, [(60, 60, 90 * ASPECT, 90)])
+    ((face,),) = FaceAnalyzer(Doubtful(copies=1), AnalyzerConfiguration(face_threshold=0.6)).analyze([photo])
+    assert face.face_probability == pytest.approx(np.sqrt(0.5 * 0.8))
+    assert FaceAnalyzer(Doubtful(copies=1), AnalyzerConfiguration(face_threshold=0.65)).analyze([photo]) == [[]]
+
+
 def test_an_array_that_is_no_photo_is_refused():
     with pytest.raises(DataError, match=r"Photo 1 is float64 \(4, 4, 3\): give uint8 RGB"):
         analyzer().analyze([np.zeros((4, 4, 3), dtype=np.uint8), np.zeros((4, 4, 3))])

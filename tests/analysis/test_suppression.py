@@ -51,6 +51,14 @@ def test_a_nose_within_a_face_is_no_other_face():
     assert len(merged(faces([(0, 0, 72, 100), (25, 40, 20, 25)], [0.7, 0.9]))) == 1
 
 
+def test_what_was_read_in_a_part_of_the_face_goes_without_a_say():
+    whole = (0.0, 0.0, 72.0, 100.0)
+    result = merged(faces([whole, (10, 40, 40, 55), (15, 45, 36, 50)], [0.9, 0.8, 0.7]))
+    assert len(result) == 1
+    np.testing.assert_allclose(result.box_xywh[0], whole, atol=1e-4)
+    np.testing.assert_allclose(result.landmarks[0], points_in(np.array(whole)), atol=1e-4)
+
+
 def test_faces_of_two_photos_at_one_place_stay_two():
     result = merged(faces([(0, 0, 72, 100), (0, 0, 72, 100)], [0.7, 0.9], [1, 0]))
     assert result.photo.tolist() == [0, 1]
