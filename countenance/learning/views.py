@@ -24,12 +24,17 @@ View = Literal["aligned", "box"]
 StoredView = Literal["aligned", "box", "scene"]
 
 _FLIP_5 = (1, 0, 2, 4, 3)
+_FLIP_21 = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 16, 15, 14, 13, 12, 19, 18, 17, 20)
 _FLIP_68 = (
     *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
     *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
 )  # fmt: skip
-MIRRORED_ORDER: Final[dict[str, NDArray[np.int64]]] = {"5": np.array(_FLIP_5), "68": np.array(_FLIP_68)}
+MIRRORED_ORDER: Final[dict[str, NDArray[np.int64]]] = {
+    "5": np.array(_FLIP_5),
+    "21": np.array(_FLIP_21),
+    "68": np.array(_FLIP_68),
+}
 """By landmark scheme: for every point, the one that takes its place in the mirror image."""
 
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countenance.data.alignment import apply_affine, box_transform
+from countenance.data.alignment import apply_affine, box_transform, five_points
 from countenance.learning.views import CANONICAL_WARP, MIRRORED_ORDER, Warp, to_network_input
 
 warps = st.builds(
@@ -51,11 +51,19 @@ def test_the_canonical_box_view_is_the_box_expanded_by_a_quarter_cut_from_the_ph
     np.testing.assert_allclose(CANONICAL_WARP["box"].points(crop_xy, 64), direct, atol=1e-4)
 
 
-@pytest.mark.parametrize("scheme", ["5", "68"])
+@pytest.mark.parametrize("scheme", ["5", "21", "68"])
 def test_mirroring_twice_restores_the_order_of_the_points(scheme):
     order = MIRRORED_ORDER[scheme]
     assert sorted(order) == list(range(int(scheme)))
     assert (order[order] == np.arange(int(scheme))).all()
+
+
+@pytest.mark.parametrize("scheme", ["21", "68"])
+def test_the_five_points_of_a_mirrored_face_are_the_mirrored_five(scheme):
+    points = np.random.default_rng(0).uniform(0, 100, (int(scheme), 2)).astype(np.float32)
+    mirrored = (points * (-1, 1) + (100, 0))[MIRRORED_ORDER[scheme]].astype(np.float32)
+    expected = (five_points(points, scheme) * (-1, 1) + (100, 0))[MIRRORED_ORDER["5"]]
+    np.testing.assert_allclose(five_points(mirrored, scheme), expected, rtol=1e-5)
 
 
 def test_mirrored_68_points_swap_what_lies_left_and_right():
