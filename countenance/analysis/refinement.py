@@ -17,9 +17,11 @@ from countenance.analysis.photo_views import PhotoViews, landmarks_in_photo
 from countenance.analysis.proposals import Candidates
 from countenance.data.alignment import five_points
 from countenance.data.face_boxes import boxes_around_five_points
+from countenance.learning.views import MIRRORED_ORDER
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Images = NDArray[np.uint8]
 
 LARGEST_CHANGE: Final = 2.0
 """A box doesn't become more than so many times larger or smaller in a round, nor move by more than half its side."""
@@ -65,7 +67,7 @@ def locate_faces(
     threshold: float,
     batch_size: int,
 ) -> LocatedFaces:
-    """Read every candidate, move its box to where the landmarks say, and read again.
+    """Read every candidate, move its box to where the landmarks say, and read again; in the last round mirrored, too.
 
     Args:
         model: what reads.
@@ -78,8 +80,9 @@ def locate_faces(
     boxes, photo = candidates.box_xywh, candidates.photo
     # A place that is no face often reads like one in one square and not in the other: all rounds have a say.
     product = np.ones(len(photo))
-    for _ in range(rounds):
-        faces = _read(model, photos, photo, boxes, batch_size)
+    for number in range(rounds):
+        is_last = number == rounds - 1
+        faces = _read(model, photos, photo, boxes, batch_size, mirrored=is_last)
         product *= faces.probability
         # No factor exceeds 1, so what is too little by now stays so.
         hopeful = (product >= threshold**rounds) & (product > 0)
@@ -108,12 +111,22 @@ def boxes_towards(around_landmarks: Floats, before: Floats) -> Floats:
 
 
 def _read(
-    model: FaceModel, photos: Sequence[PhotoViews], photo: Integers, boxes: Floats, batch_size: int
+    model: FaceModel,
+    photos: Sequence[PhotoViews],
+    photo: Integers,
+    boxes: Floats,
+    batch_size: int,
+    *,
+    mirrored: bool,
 ) -> LocatedFaces:
-    batches = [
-        _read_batch(model, photos, photo[start : start + batch_size], boxes[start : start + batch_size])
-        for start in range(0, len(photo), batch_size)
-    ]
+    batches = []
+    for start in range(0, len(photo), batch_size):
+        rows = slice(start, start + batch_size)
+        views = [
+            photos[index].box_view(box, model.input_size) for index, box in zip(photo[rows], boxes[rows], strict=True)
+        ]
+        said = _said(model, np.stack(views), mirrored=mirrored)
+        batches.append(_located(said, photo[rows], boxes[rows], model.landmark_scheme))
     if not batches:
         return no_faces(int(model.landmark_scheme))
     return LocatedFaces(
@@ -124,20 +137,49 @@ def _read(
     )
 
 
-def _read_batch(model: FaceModel, photos: Sequence[PhotoViews], photo: Integers, boxes: Floats) -> LocatedFaces:
-    views = [photos[index].box_view(box, model.input_size) for index, box in zip(photo, boxes, strict=True)]
-    said = model.read(np.stack(views))
-    landmarks = landmarks_in_photo(said["landmarks"], boxes)
-    points = np.stack([five_points(face, model.landmark_scheme) for face in landmarks])
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    # Of N views: [N], [N, K, 2] in units of the view's side, [N, K], [N, 3].
+    probability: Floats
+    landmarks: Floats
+    visibility: Floats
+    pose_deg: Floats
+
+
+def _said(model: FaceModel, views: Images, *, mirrored: bool) -> _Said:
+    straight = model.read(views)
+    said = _Said(
+        probability=logistic(straight["face_logit"]),
+        landmarks=straight["landmarks"],
+        visibility=logistic(straight["visibility_logit"]),
+        pose_deg=straight["pose_deg"],
+    )
+    if not mirrored:
+        return said
+    other = model.read(np.ascontiguousarray(views[:, :, ::-1]))
+    order = MIRRORED_ORDER[model.landmark_scheme]
+    landmarks = other["landmarks"][:, order] * np.float32((-1, 1))
+    landmarks[..., 0] += (model.input_size - 1) / model.input_size
+    return _Said(
+        probability=np.sqrt(said.probability * logistic(other["face_logit"])),
+        landmarks=(said.landmarks + landmarks) / 2,
+        visibility=(said.visibility + logistic(other["visibility_logit"][:, order])) / 2,
+        pose_deg=(said.pose_deg + other["pose_deg"] * np.float32((-1, 1, -1))) / 2,
+    )
+
+
+def _located(said: _Said, photo: Integers, boxes: Floats, scheme: str) -> LocatedFaces:
+    landmarks = landmarks_in_photo(said.landmarks, boxes)
+    points = np.stack([five_points(face, scheme) for face in landmarks])
     spread = np.ptp(points, axis=1).max(axis=1)
     is_spread = spread > SMALLEST_SPREAD * boxes[:, 2:].max(axis=1)
     return LocatedFaces(
         photo=photo,
         box_xywh=boxes_towards(boxes_around_five_points(points), boxes),
-        probability=np.where(is_spread, logistic(said["face_logit"]), np.float32(0)),
+        probability=np.where(is_spread, said.probability, np.float32(0)),
         landmarks=landmarks,
-        visibility=logistic(said["visibility_logit"]),
-        pose_deg=said["pose_deg"],
+        visibility=said.visibility,
+        pose_deg=said.pose_deg,
     )
 
 

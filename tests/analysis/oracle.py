@@ -1,5 +1,6 @@
 """A model that knows its world exactly: a face is a red rectangle, its green tells the age, its blue the smile.
 
+Faces look 10 degrees to the right, which is told by the blue of their halves.
 It proposes only what a real one is taught to see, faces of 0.25 to 0.6 times its input, and a few times each.
 """
 
@@ -34,7 +35,8 @@ def scene(
     """A grey photo with these faces."""
     photo = np.full((height, width, 3), (60, 90, 90), dtype=np.uint8)
     for x, y, w, h in boxes:
-        photo[round(y) : round(y + h), round(x) : round(x + w)] = (250, age, smile)
+        photo[round(y) : round(y + h), round(x) : round(x + w)] = (250, age, smile - 10)
+        photo[round(y) : round(y + h), round(x + w / 2) : round(x + w)] = (250, age, smile + 10)
     return photo
 
 
@@ -95,12 +97,15 @@ class OracleModel:
             away = np.abs(boxes[:, :2] + boxes[:, 2:] / 2 - middle).max(axis=1)
             box = boxes[away.argmin()]
             logit = 8.0 - 20.0 * away.min() / self.input_size
-        patch = view[int(middle) - 4 : int(middle) + 4, int(middle) - 4 : int(middle) + 4].reshape(-1, 3).mean(axis=0)
+        rows = view[int(middle) - 4 : int(middle) + 4].astype(np.float64)
+        left, right = rows[:, int(middle) - 6 : int(middle)], rows[:, int(middle) : int(middle) + 6]
+        patch = np.concatenate([left, right]).reshape(-1, 3).mean(axis=0)
+        yaw = (right[..., 2].mean() - left[..., 2].mean()) / 2
         return {
             "face_logit": np.array(logit),
             "landmarks": (points_in(box) - 0.5) / self.input_size,
             "visibility_logit": np.full(5, 3.0),
-            "pose_deg": np.array([10.0, -5.0, 0.0]),
+            "pose_deg": np.array([yaw, -5.0, 0.0]),
             "smile_logit": np.array((patch[2] - 40.0) / 10.0),
             "gender_logit": np.array(2.0),
             "age_years": np.array(patch[1]),
