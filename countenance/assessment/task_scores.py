@@ -47,7 +47,8 @@ def task_scores(rows: pd.DataFrame) -> dict[str, TaskScores]:
     Args:
         rows: as :func:`countenance.assessment.held_out.join_outputs` gives them.
     """
-    faces = rows[rows["is_face"]]
+    # Without a row the column may be of any kind.
+    faces = rows[rows["is_face"].astype(bool)]
     boxed = rows[rows["box_xywh"].notna()]
     found: dict[str, tuple[pd.DataFrame, RowScores]] = {}
     if _says(rows, "face_probability"):

@@ -45,3 +45,7 @@ def test_the_measure_of_a_task_is_the_mean_of_its_scores():
     scores = task_scores(joined(age_years=[25.0, 0.0, 47.0, 0.0], smile_probability=0.5))
     assert scores["age"].measure(Resampling(resamples=5)).value == 4.0
     assert scores["smile"].measure(Resampling(resamples=5)).note == NOT_LABELLED
+
+
+def test_without_a_row_there_is_no_task():
+    assert task_scores(joined(age_years=30.0).iloc[:0].astype({"is_face": object})) == {}
