@@ -100,6 +100,7 @@ def test_metrics_reach_mlflow_and_no_path_of_the_machine_does(finished_chain: Ch
     )
     metrics = {name for run in runs for name in run.data.metrics}
     assert {"ingestion.train.faces", "evaluation.student_alone.identity"} <= metrics
+    assert {"training.costs.sum_alone.parameters", "training.data_wait_share"} <= metrics
     assert not any("project_path" in run.data.tags for run in runs)
 
 
@@ -168,6 +169,22 @@ def test_real_photographs_without_a_folder_say_which_variable_to_set(chain: Chai
     monkeypatch.delenv("COUNTENANCE_FACES", raising=False)
     sources = {"embedded": None, "lfw": {"folder": "/lfw"}}
     assert "set COUNTENANCE_FACES" in refusal(chain, "ingestion", ingestion={"sources": sources})
+
+
+@pytest.mark.slow
+def test_an_ablation_compares_every_labelled_task_and_is_told_on_the_page(chain: Chain):
+    chain.run("ablation", "reporting")
+    told = report(chain, "ablation_report")
+    assert list(told["tasks"]) == ["face", "landmarks", "pose", "gender", "smile", "age", "identity"]
+    assert [run["task"] for run in told["runs"]] == ["together", *told["tasks"]]
+    assert {run["images_seen"] for run in told["runs"]} == {2 * 16}
+    page = (chain.data / "08_reporting" / "index.html").read_text()
+    assert "8 trainings of the same network on 32 crops each" in page
+    runs = client(chain).search_runs([client(chain).get_experiment_by_name("countenance").experiment_id])
+    assert any("ablation.landmarks.gain" in run.data.metrics for run in runs)
+    finished = (chain.data / "07_model_output" / "ablation" / "runs.json").read_text()
+    chain.run("ablation")
+    assert (chain.data / "07_model_output" / "ablation" / "runs.json").read_text() == finished
 
 
 def test_rollback_without_a_previous_champion_is_refused(chain: Chain):
