@@ -158,13 +158,13 @@ def _said(model: FaceModel, views: Images, *, mirrored: bool) -> _Said:
         return said
     other = model.read(np.ascontiguousarray(views[:, :, ::-1]))
     order = MIRRORED_ORDER[model.landmark_scheme]
-    landmarks = other["landmarks"][:, order] * np.float32((-1, 1))
+    landmarks = other["landmarks"][:, order] * np.array((-1, 1), dtype=np.float32)
     landmarks[..., 0] += (model.input_size - 1) / model.input_size
     return _Said(
         probability=np.sqrt(said.probability * logistic(other["face_logit"])),
         landmarks=(said.landmarks + landmarks) / 2,
         visibility=(said.visibility + logistic(other["visibility_logit"][:, order])) / 2,
-        pose_deg=(said.pose_deg + other["pose_deg"] * np.float32((-1, 1, -1))) / 2,
+        pose_deg=(said.pose_deg + other["pose_deg"] * np.array((-1, 1, -1), dtype=np.float32)) / 2,
     )
 
 
