@@ -162,10 +162,14 @@ def _said(model: FaceModel, views: Images, *, mirrored: bool) -> _Said:
     landmarks[..., 0] += (model.input_size - 1) / model.input_size
     return _Said(
         probability=np.sqrt(said.probability * logistic(other["face_logit"])),
-        landmarks=(said.landmarks + landmarks) / 2,
-        visibility=(said.visibility + logistic(other["visibility_logit"][:, order])) / 2,
-        pose_deg=(said.pose_deg + other["pose_deg"] * np.array((-1, 1, -1), dtype=np.float32)) / 2,
+        landmarks=_mean(said.landmarks, landmarks),
+        visibility=_mean(said.visibility, logistic(other["visibility_logit"][:, order])),
+        pose_deg=_mean(said.pose_deg, other["pose_deg"] * np.array((-1, 1, -1), dtype=np.float32)),
     )
+
+
+def _mean(one: Floats, other: Floats) -> Floats:
+    return np.asarray((one + other) / 2, dtype=np.float32)
 
 
 def _located(said: _Said, photo: Integers, boxes: Floats, scheme: str) -> LocatedFaces:

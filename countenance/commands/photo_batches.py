@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,12 +43,18 @@ class AnalyzedFile:
 
 def analyze_files(analyzer: FaceAnalyzer, paths: Sequence[Path]) -> Iterator[AnalyzedFile]:
     """Analyse photo files, in their order; one that cannot be read is told and does not stop the others."""
+    results = _results(analyzer, paths)
     # A result printed to a terminal is progress enough, and a bar would run through it.
-    shows_progress = len(paths) >= MANY and not sys.stdout.isatty()
-    given = track(paths, what="analysing", total=len(paths), unit="photo") if shows_progress else paths
+    if len(paths) >= MANY and not sys.stdout.isatty():
+        yield from track(results, what="analysing", total=len(paths), unit="photo")
+    else:
+        yield from results
+
+
+def _results(analyzer: FaceAnalyzer, paths: Sequence[Path]) -> Iterator[AnalyzedFile]:
     waiting: list[AnalyzedFile] = []
     pixels = 0
-    for file in _decoded(given):
+    for file in _decoded(paths):
         waiting.append(file)
         pixels += 0 if file.photo is None else file.photo[..., 0].size
         if len(waiting) >= PHOTOS_AT_A_TIME or pixels >= PIXELS_AT_A_TIME:
@@ -57,7 +63,7 @@ def analyze_files(analyzer: FaceAnalyzer, paths: Sequence[Path]) -> Iterator[Ana
     yield from _analyzed(analyzer, waiting)
 
 
-def _decoded(paths: Iterable[Path]) -> Iterator[AnalyzedFile]:
+def _decoded(paths: Sequence[Path]) -> Iterator[AnalyzedFile]:
     for path in paths:
         try:
             with warnings.catch_warnings():
