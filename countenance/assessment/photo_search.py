@@ -68,7 +68,8 @@ def assess_photo_search(
 def _matched(faces: pd.DataFrame, found: pd.DataFrame) -> MatchedFaces:
     labelled = faces.groupby("photo_sha256", sort=True)["box_xywh"].agg(list)
     boxes = found[found["photo_sha256"].isin(labelled.index)].groupby("photo_sha256", sort=True)
-    said = boxes["box_xywh"].agg(lambda values: [value for value in values if value is not None])
+    # Where no photo of a table shows a face, its nulls come back from Parquet as NaN.
+    said = boxes["box_xywh"].agg(lambda values: [value for value in values if isinstance(value, np.ndarray)])
     scores = boxes["face_probability"].agg(lambda values: values.dropna().tolist())
     return match_faces(
         [np.stack(each) for each in labelled],

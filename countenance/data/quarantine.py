@@ -76,6 +76,7 @@ def require_sound_face(face: LabelledFace) -> None:
         CorruptRecordError: a number is not finite or out of range, a box has no size, or landmarks coincide.
     """
     _require_landmarks(face)
+    _require_alignment_points(face)
     _require_box(face)
     angles = (face.yaw_deg, face.pitch_deg, face.roll_deg, *(face.yaw_range or ()))
     if not all(angle is None or abs(angle) <= _WIDEST_ANGLE_DEG for angle in angles):
@@ -109,6 +110,16 @@ def _require_box(face: LabelledFace) -> None:
         raise CorruptRecordError(
             "box without size", f"A face box needs a positive width and height, but one is {width:g} x {height:g}."
         )
+
+
+def _require_alignment_points(face: LabelledFace) -> None:
+    points = face.alignment_points
+    if points is None:
+        return
+    if not np.isfinite(points).all():
+        raise CorruptRecordError("bad number", "A point that a face is aligned by is not finite.")
+    if float(np.ptp(points, axis=0).max()) < 1.0:
+        raise CorruptRecordError("coincident landmarks", "The points that a face is aligned by coincide.")
 
 
 def _require_landmarks(face: LabelledFace) -> None:

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from countenance.data.alignment import box_transform
 from countenance.learning.batches import CropReader
-from countenance.learning.views import CANONICAL_WARP, View, to_network_input
+from countenance.learning.views import CANONICAL_WARP, MIRRORED_ORDER, View, to_network_input
 from countenance.network.allinone import AllInOneNetwork, FaceOutputs
+from countenance.network.configuration import NetworkConfiguration
 from countenance.progress import track
 
 Floats = NDArray[np.float32]
@@ -29,7 +30,7 @@ class FaceReadings:
             averaged with the mirror image.
         smile_probability: [M].
         age_years: [M].
-        face_probability: [M]; this and the following from the box crop.
+        face_probability: [M]; this and the following from the box crop and its mirror image.
         landmarks: [M, K, 2] in photo pixels; NaN for a face without a box.
         visibility: [M, K] in 0..1.
         pose_deg: [M, 3] yaw, pitch, roll.
@@ -73,19 +74,16 @@ def read_faces(
     for view, rows in track(jobs, what="reading faces", total=len(jobs), unit="batch"):
         crops = [reader.read_row(int(store_rows[row]), view) for row in rows]
         images = to_network_input(np.stack([CANONICAL_WARP[view].image(crop, size) for crop in crops]), device)
-        # Attributes come from aligned crops; of box crops only those without an aligned one need the mirror image.
-        whole = np.full(len(rows), True) if view == "aligned" else ~has["aligned"][rows]
-        chosen = torch.from_numpy(whole).to(images.device)
         with torch.inference_mode():
             outputs: FaceOutputs = network(images)
-            mirrored: FaceOutputs | None = network(images[chosen].flip(3)) if whole.any() else None
-        if mirrored is not None:
-            straight = FaceOutputs(*(tensor[chosen] for tensor in outputs))
-            _put_attributes(readings, rows[whole], straight, mirrored)
-            if view == "aligned":
-                readings.embedding[rows] = F.normalize(straight.embedding + mirrored.embedding).cpu().numpy()
-        if view == "box":
-            _put_local(readings, rows, outputs, size)
+            mirrored: FaceOutputs = network(images.flip(3))
+        # Attributes come from aligned crops, and from box crops only where there is no aligned one.
+        whole = np.full(len(rows), True) if view == "aligned" else ~has["aligned"][rows]
+        _put_attributes(readings, rows, whole, outputs, mirrored)
+        if view == "aligned":
+            readings.embedding[rows] = F.normalize(outputs.embedding + mirrored.embedding).cpu().numpy()
+        else:
+            _put_local(readings, rows, with_mirror_image(outputs, mirrored, network.configuration), size)
     _landmarks_to_photo(readings, manifest)
     return readings
 
@@ -108,14 +106,40 @@ def _empty(count: int, network: AllInOneNetwork) -> FaceReadings:
     )
 
 
+def with_mirror_image(outputs: FaceOutputs, mirrored: FaceOutputs, configuration: NetworkConfiguration) -> FaceOutputs:
+    """The local outputs of N views, averaged with what is said of their mirror images.
+
+    Args:
+        outputs: of the views.
+        mirrored: of the views flipped left to right, pixel for pixel.
+        configuration: of the network: names the points that change places.
+    """
+    order = torch.from_numpy(MIRRORED_ORDER[configuration.landmark_scheme])
+    landmarks = mirrored.landmarks[:, order]
+    last = (configuration.input_size - 1) / configuration.input_size
+    landmarks = torch.stack([last - landmarks[..., 0], landmarks[..., 1]], dim=2)
+    pose = mirrored.pose_deg * mirrored.pose_deg.new_tensor([-1.0, 1.0, -1.0])
+    return outputs._replace(
+        face_logit=(outputs.face_logit + mirrored.face_logit) / 2,
+        landmarks=(outputs.landmarks + landmarks) / 2,
+        visibility_logit=(outputs.visibility_logit + mirrored.visibility_logit[:, order]) / 2,
+        pose_deg=(outputs.pose_deg + pose) / 2,
+    )
+
+
 def _put_attributes(
-    readings: FaceReadings, rows: NDArray[np.int64], straight: FaceOutputs, mirrored: FaceOutputs
+    readings: FaceReadings,
+    rows: NDArray[np.int64],
+    whole: NDArray[np.bool_],
+    straight: FaceOutputs,
+    mirrored: FaceOutputs,
 ) -> None:
     male = (straight.gender_logit.sigmoid() + mirrored.gender_logit.sigmoid()) / 2
     smile = (straight.smile_logit.sigmoid() + mirrored.smile_logit.sigmoid()) / 2
-    readings.male_probability[rows] = male.cpu().numpy()
-    readings.smile_probability[rows] = smile.cpu().numpy()
-    readings.age_years[rows] = ((straight.age_years + mirrored.age_years) / 2).cpu().numpy()
+    age = (straight.age_years + mirrored.age_years) / 2
+    readings.male_probability[rows[whole]] = male.cpu().numpy()[whole]
+    readings.smile_probability[rows[whole]] = smile.cpu().numpy()[whole]
+    readings.age_years[rows[whole]] = age.cpu().numpy()[whole]
 
 
 def _put_local(readings: FaceReadings, rows: NDArray[np.int64], outputs: FaceOutputs, size: int) -> None:

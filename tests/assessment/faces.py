@@ -11,8 +11,8 @@ from countenance.assessment.held_out import OUTPUT_COLUMNS
 POINTS = np.array([40, 45, 72, 45, 56, 62, 44, 78, 68, 78], dtype=np.float32)  # the eyes are 32 px apart
 
 LABELS = (
-    "face_id", "source", "photo_sha256", "split", "subject_id", "is_face", "box_xywh", "landmarks_5", "yaw_deg", "pitch_deg",
-    "roll_deg", "yaw_range", "gender", "smiling", "age_years",
+    "face_id", "source", "photo_sha256", "split", "subject_id", "is_face", "box_xywh", "landmarks_5", "yaw_deg",
+    "pitch_deg", "roll_deg", "yaw_range", "gender", "smiling", "age_years",
 )  # fmt: skip
 ANGLES = ("yaw_deg", "pitch_deg", "roll_deg", "age_years")
 

@@ -50,7 +50,7 @@ def test_counts_coverage_and_licence_of_a_source(lfw_folder: Path):
     assert (found.photos, found.faces, found.subjects, found.decoded) == (36, 36, 12, 36)
     assert found.coverage == {
         "detection": 36,
-        "landmarks": 36,
+        "landmarks": 0,
         "visibility": 0,
         "pose": 0,
         "gender": 36,

@@ -11,14 +11,16 @@ from countenance.errors import DataError
 from tests.data.importing import corrupt, labelled
 
 
-def test_lfw_gives_identity_gender_box_and_five_points(lfw_folder: Path):
+def test_lfw_gives_identity_gender_box_and_points_to_align_by(lfw_folder: Path):
     photos = labelled(LfwImporter(lfw_folder))
     assert len(photos) == len(LfwImporter(lfw_folder)) == 36
     face = photos[0].faces[0]
     assert face.subject_id == "lfw:Person_00"
     assert face.gender == "female"
     assert face.box_xywh is not None and face.box_xywh.tolist() == [80, 70, 90, 110]
-    assert face.landmarks is not None and face.landmarks[0].tolist() == [100, 110]
+    # The points are a detector's: good to align by, no label.
+    assert face.landmarks is None
+    assert face.alignment_points is not None and face.alignment_points[0].tolist() == [100, 110]
     assert face.age_years is None and face.smiling is None
     assert photos[0].read()[:2] == b"\xff\xd8"
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from countenance.learning.readings import read_faces
+from countenance.learning.readings import read_faces, with_mirror_image
 from countenance.learning.views import CANONICAL_WARP, to_network_input
 from countenance.network.allinone import AllInOneNetwork
 from tests.learning.faces import NETWORK, manifest, manifest_row, small_world
@@ -58,3 +58,20 @@ def test_landmarks_come_back_in_photo_pixels(network):
     np.testing.assert_allclose(far, 2 * near + (1000, 2000), atol=1e-2)
     # An untrained network puts all points near the middle of the box.
     np.testing.assert_allclose(near.mean(axis=0), [56, 56], atol=10)
+
+
+def test_what_is_said_of_the_mirror_image_is_turned_back_before_it_is_averaged():
+    configuration = NETWORK
+    torch.manual_seed(0)
+    network = AllInOneNetwork(configuration).eval()
+    images = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        said, mirrored = network(images), network(images.flip(3))
+    both, swapped = with_mirror_image(said, mirrored, configuration), with_mirror_image(mirrored, said, configuration)
+    # Reading the mirror image first gives the mirror image of the answer: eyes change places, yaw and roll their sign.
+    last = 31 / 32
+    torch.testing.assert_close(both.landmarks[:, 0, 0], last - swapped.landmarks[:, 1, 0])
+    torch.testing.assert_close(both.landmarks[:, 2, 1], swapped.landmarks[:, 2, 1])
+    torch.testing.assert_close(both.pose_deg, swapped.pose_deg * torch.tensor([-1.0, 1.0, -1.0]))
+    torch.testing.assert_close(both.face_logit, swapped.face_logit)
+    assert torch.equal(both.embedding, said.embedding)

@@ -78,7 +78,8 @@ def test_small_landmark_errors_count_squared_and_large_ones_linearly():
     visibility = torch.ones(1, 2)
     small = 0.5 * 0.005**2 / LANDMARK_BEND
     large = 0.1 - LANDMARK_BEND / 2
-    assert landmark_loss(points, target, visibility).item() == pytest.approx((small + large) / 2 / LANDMARK_UNIT, rel=1e-4)
+    expected = (small + large) / 2 / LANDMARK_UNIT
+    assert landmark_loss(points, target, visibility).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_hidden_points_cost_nothing_and_unknown_visibility_counts_as_visible():
