@@ -69,12 +69,12 @@ def _matched(faces: pd.DataFrame, found: pd.DataFrame) -> MatchedFaces:
     labelled = faces.groupby("photo_sha256", sort=True)["box_xywh"].agg(list)
     boxes = found[found["photo_sha256"].isin(labelled.index)].groupby("photo_sha256", sort=True)
     # Where no photo of a table shows a face, its nulls come back from Parquet as NaN.
-    said = boxes["box_xywh"].agg(lambda values: [value for value in values if isinstance(value, np.ndarray)])
-    scores = boxes["face_probability"].agg(lambda values: values.dropna().tolist())
+    said = [[box for box in values if isinstance(box, np.ndarray)] for _, values in boxes["box_xywh"]]
+    scores = [values.dropna().to_numpy() for _, values in boxes["face_probability"]]
     return match_faces(
         [np.stack(each) for each in labelled],
         [np.stack(each) if each else np.empty((0, 4)) for each in said],
-        scores.tolist(),
+        scores,
     )
 
 

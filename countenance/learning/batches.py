@@ -21,9 +21,9 @@ from countenance.errors import ModelError
 from countenance.learning.augmentation import AugmentationConfiguration, vary_pixels, vary_view
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.labels import FaceLabels, labels_of
+from countenance.learning.proposal_targets import cell_grid
 from countenance.learning.scenes import (
     SceneSample,
-    cell_grid,
     part_of_scenes,
     region_of_scene,
     scene_targets,

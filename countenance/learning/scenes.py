@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from countenance.data.alignment import apply_affine, box_transform, intersection_over_union
+from countenance.learning.proposal_targets import CellGrid, cells_of
 from countenance.learning.views import CANONICAL_EXPANSION
-from countenance.network.configuration import PROPOSAL_RANGE, PROPOSAL_REFERENCE, NetworkConfiguration
-from countenance.network.trunks import build_trunk
+from countenance.network.configuration import PROPOSAL_RANGE
 
 Floats = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -27,9 +26,6 @@ Pixels = NDArray[np.uint8]
 FACE_OVERLAP = 0.5
 BACKGROUND_OVERLAP = 0.35
 """A region that overlaps a face (IoU) by more than the first is a face, by less than the second is none (the paper)."""
-
-_IGNORED = 1.4
-"""Faces up to so many times smaller or larger than :data:`PROPOSAL_RANGE` are neither taught nor denied."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,26 +64,6 @@ class SceneSample:
     mirrored: bool
     proposal: Floats
     proposal_box: Floats
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellGrid:
-    """Where the cells of the deep grid lie in a square of ``size`` pixels; see the trunk's attributes."""
-
-    size: int
-    side: int
-    stride: int
-    offset: float
-
-    def centres(self) -> Floats:
-        """[side, side, 2] x, y in pixels of the square."""
-        along = self.offset + self.stride * np.arange(self.side, dtype=np.float32)
-        return np.stack(np.meshgrid(along, along), axis=2)
-
-    def nothing(self) -> tuple[Floats, Floats]:
-        """Targets that teach nothing."""
-        shape = (self.side, self.side)
-        return np.full(shape, np.nan, dtype=np.float32), np.full((*shape, 4), np.nan, dtype=np.float32)
 
 
 def scenes_of(manifest: pd.DataFrame, has_scene: NDArray[np.bool_], landmarks: Floats) -> dict[int, Scene]:
@@ -151,7 +127,7 @@ def part_of_scenes(
     if generator.random() < 0.5:
         canvas = np.ascontiguousarray(canvas[:, ::-1])
         every[:, 0] = size - 1 - every[:, 0] - every[:, 2]
-    proposal, proposal_box = _cells(every, np.concatenate(visible), grid)
+    proposal, proposal_box = cells_of(every, np.concatenate(visible), grid)
     return SceneSample(
         pixels=canvas,
         is_face=np.nan,
@@ -225,18 +201,6 @@ def scene_targets(samples: Sequence[SceneSample | None], grid: CellGrid) -> Scen
     )
 
 
-def cell_grid(configuration: NetworkConfiguration) -> CellGrid:
-    """The deep grid of the trunk that a configuration names."""
-    with torch.device("meta"):
-        trunk = build_trunk(configuration)
-    return CellGrid(
-        size=configuration.input_size,
-        side=trunk.tap_grids[2],
-        stride=trunk.cell_stride,
-        offset=trunk.cell_offset,
-    )
-
-
 def _part(
     scene: Scene, pixels: Pixels, size: int, window: tuple[int, int, bool], generator: np.random.Generator
 ) -> tuple[NDArray[np.float64], Pixels]:
@@ -263,38 +227,6 @@ def _shown(boxes: Floats, window: tuple[int, int, bool], size: int) -> Floats:
     end = np.array([high, size] if across else [size, high], dtype=np.float32)
     inside = np.clip(np.minimum(boxes[:, :2] + boxes[:, 2:], end) - np.maximum(boxes[:, :2], start), 0, None)
     return np.asarray(inside.prod(axis=1) / boxes[:, 2:].prod(axis=1), dtype=np.float32)
-
-
-def _cells(boxes: Floats, shown: Floats, grid: CellGrid) -> tuple[Floats, Floats]:
-    """What every cell is to say of these boxes, of which the shares ``shown`` are visible."""
-    centres = grid.centres()
-    proposal = np.zeros((grid.side, grid.side), dtype=np.float32)
-    _, proposal_box = grid.nothing()
-    nearest = np.full((grid.side, grid.side), np.inf)
-    reference = PROPOSAL_REFERENCE * grid.size
-    smallest, largest = (limit * grid.size for limit in PROPOSAL_RANGE)
-    for box, share in zip(boxes, shown, strict=True):
-        middle, longer = box[:2] + box[2:] / 2, float(box[2:].max())
-        if share <= 0.05 or longer < smallest / _IGNORED / 1.3 or longer > largest * _IGNORED * 1.3:
-            continue
-        distance = np.linalg.norm((centres - middle) / box[2:], axis=2)
-        proposal[(distance < 0.5) & (proposal == 0)] = np.nan
-        if share < 0.6 or longer < smallest / _IGNORED or longer > largest * _IGNORED:
-            continue
-        taught = smallest <= longer <= largest
-        own = (distance < 0.3) | (distance == distance.min())
-        own &= distance < nearest
-        nearest[own] = distance[own]
-        proposal[own] = 1.0 if taught else np.nan
-        proposal_box[own] = np.concatenate(
-            [
-                (middle - centres[own]) / reference,
-                np.broadcast_to(np.log(box[2:] / reference), (int(own.sum()), 2)),
-            ],
-            axis=1,
-        )
-    proposal_box[~(proposal == 1.0)] = np.nan
-    return proposal, proposal_box
 
 
 def _near(box: Floats, shape: tuple[int, ...], generator: np.random.Generator, *, far: bool) -> Floats:

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from countenance.data.alignment import apply_affine, box_transform
+from countenance.learning.proposal_targets import CellGrid
 from countenance.learning.scenes import (
     BACKGROUND_OVERLAP,
-    CellGrid,
     Scene,
     part_of_scenes,
     region_of_scene,
