@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated, Final, Protocol, get_args
+from typing import Final, Protocol, get_args
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
-from countenance.configuration import Configuration
 from countenance.errors import ModelError
 from countenance.learning.augmentation import AugmentationConfiguration, vary_pixels, vary_view
 from countenance.learning.fingerprint import fingerprint
@@ -29,13 +24,12 @@ from countenance.learning.scenes import (
     scene_targets,
     scenes_of,
 )
-from countenance.learning.streams import Streams
+from countenance.learning.streams import STREAMS, BatchConfiguration, Streams
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.views import MIRRORED_ORDER, StoredView, View, Warp
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.losses import FaceTargets
 
-STREAMS = ("identity", "attributes", "localisation", "scenes")
 SCENES_BESIDE_EACH_OTHER: Final = 0.35
 """Chance that a part of a scene shows a second photo beside the first: a picture of several faces."""
 
@@ -54,35 +48,6 @@ class CropReader(Protocol):
     def read_row(self, row: int, view: StoredView) -> NDArray[np.uint8]:
         """The decoded RGB view of a row: [112, 112, 3], a scene [H, W, 3]."""
         ...
-
-
-class BatchConfiguration(Configuration):
-    """What a batch is made of.
-
-    Attributes:
-        batch_size: crops a batch.
-        identity_share: relative share of aligned crops of named subjects.
-        attributes_share: relative share of crops of unnamed faces with gender, smile or age.
-        localisation_share: relative share of box crops, faces and others: landmarks, pose, face or not.
-        scenes_share: relative share of parts and regions of whole photos: where faces are, face or not.
-        scene_regions: share of the scenes' places that hold regions; the others hold parts.
-        source_weights: how often a source's rows come, relative to their number; 1 where none is given.
-        unnamed_as_classes: an unnamed face with an aligned crop counts as a person of its own in the identity stream.
-            Distillation then learns from what the teacher says of it.
-        decoded_mebibytes: how much memory decoded crops may take; they are kept until it is full.
-
-    A stream that the data has no rows for gives its share to the others.
-    """
-
-    batch_size: int = Field(default=128, ge=2)
-    identity_share: float = Field(default=0.6, ge=0.0)
-    attributes_share: float = Field(default=0.15, ge=0.0)
-    localisation_share: float = Field(default=0.25, ge=0.0)
-    scenes_share: float = Field(default=0.0, ge=0.0)
-    scene_regions: float = Field(default=0.4, ge=0.0, le=1.0)
-    source_weights: dict[str, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
-    unnamed_as_classes: bool = False
-    decoded_mebibytes: int = Field(default=1536, ge=0)
 
 
 @dataclass(frozen=True)
@@ -315,28 +280,8 @@ class _Sample:
     scene: SceneSample | None = None
 
 
-def prefetched(
-    dataset: FaceDataset, start: int, stop: int, *, ahead: int = 4, rank: int = 0, world: int = 1, threads: int = 1
-) -> Generator[FaceBatch]:
-    """The batches of steps ``start`` to ``stop - 1``, made ahead of their use by background threads, in their order.
-
-    ``rank`` and ``world`` choose a process's share of each, as in :meth:`FaceDataset.batch`. A failure in a thread is
-    raised here, at the step it belongs to.
-    """
-    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="batches")
-    try:
-        make = partial(dataset.batch, rank=rank, world=world)
-        pending = deque(pool.submit(make, step) for step in range(start, min(start + ahead, stop)))
-        for step in range(start, stop):
-            if step + ahead < stop:
-                pending.append(pool.submit(make, step + ahead))
-            yield pending.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 def _tensor(values: NDArray[np.floating]) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-__all__ = ["BatchConfiguration", "CropReader", "FaceBatch", "FaceDataset", "FaceLabels", "prefetched"]
+__all__ = ["BatchConfiguration", "CropReader", "FaceBatch", "FaceDataset", "FaceLabels"]

@@ -3,13 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from countenance.configuration import Configuration
 from countenance.errors import DataError
 
 Rows = NDArray[np.int64]
+
+STREAMS = ("identity", "attributes", "localisation", "scenes")
+
+
+class BatchConfiguration(Configuration):
+    """What a batch is made of.
+
+    Attributes:
+        batch_size: crops a batch.
+        identity_share: relative share of aligned crops of named subjects.
+        attributes_share: relative share of crops of unnamed faces with gender, smile or age.
+        localisation_share: relative share of box crops, faces and others: landmarks, pose, face or not.
+        scenes_share: relative share of parts and regions of whole photos: where faces are, face or not.
+        scene_regions: share of the scenes' places that hold regions; the others hold parts.
+        source_weights: how often a source's rows come, relative to their number; 1 where none is given.
+        unnamed_as_classes: an unnamed face with an aligned crop counts as a person of its own in the identity stream.
+            Distillation then learns from what the teacher says of it.
+        decoded_mebibytes: how much memory decoded crops may take; they are kept until it is full.
+
+    A stream that the data has no rows for gives its share to the others.
+    """
+
+    batch_size: int = Field(default=128, ge=2)
+    identity_share: float = Field(default=0.6, ge=0.0)
+    attributes_share: float = Field(default=0.15, ge=0.0)
+    localisation_share: float = Field(default=0.25, ge=0.0)
+    scenes_share: float = Field(default=0.0, ge=0.0)
+    scene_regions: float = Field(default=0.4, ge=0.0, le=1.0)
+    source_weights: dict[str, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
+    unnamed_as_classes: bool = False
+    decoded_mebibytes: int = Field(default=1536, ge=0)
 
 
 class Streams:
