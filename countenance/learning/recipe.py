@@ -22,14 +22,11 @@ from countenance.learning.distillation import (
 )
 from countenance.learning.recognition import (
     RecognitionConfiguration,
-    aligned_faces,
-    check_dimension,
-    features_of_file,
     identity_alone,
     joined,
     start_from_checkpoint,
 )
-from countenance.learning.teacher import TeacherFeatures, embed_with_network
+from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration, TrainingRecord, TrainingSession, train_all_in_one
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
@@ -95,25 +92,6 @@ class DistillationConfiguration(Configuration):
 
 
 Trained = tuple[AllInOneNetwork, TrainingRecord]
-
-
-def recognition_features(manifest: pd.DataFrame, crops: CropStore, recipe: Recipe) -> TeacherFeatures | None:
-    """What the recipe's teacher says of every aligned training face; None where it has no teacher.
-
-    Raises:
-        DataError: no training face has an aligned crop.
-        ModelError: the teacher's file is missing or doesn't fit.
-    """
-    if recipe.recognition.teacher is None:
-        return None
-    rows = training_rows(manifest)
-    return features_of_file(
-        Path(recipe.recognition.teacher),
-        rows[rows["is_face"]],
-        crops,
-        dimension=recipe.network.embedding_dimension,
-        threads=recipe.training.threads,
-    )
 
 
 def train_network(
@@ -221,28 +199,6 @@ def continue_on_faulty_delivery(
     )
     torch.manual_seed(configuration.seed)
     return student, _distil(student, delivery, crops, teacher, training, configuration, session)
-
-
-def teacher_features(
-    manifest: pd.DataFrame, crops: CropStore, trained: AllInOneNetwork, configuration: DistillationConfiguration
-) -> TeacherFeatures:
-    """What the teacher says of every aligned training face and of its mirror image.
-
-    Raises:
-        DataError: no training face can be shown to the teacher.
-        ModelError: the teacher's file is missing or does not fit the student.
-    """
-    faces = training_rows(manifest)
-    faces = faces[faces["is_face"]]
-    if not configuration.distilled.unnamed_as_classes:
-        faces = faces[faces["subject_id"].notna()]
-    if configuration.teacher != TRAINED_TEACHER:
-        path, dimension = Path(configuration.teacher), configuration.network.embedding_dimension
-        return features_of_file(path, faces, crops, dimension=dimension, threads=configuration.training.threads)
-    face_ids, rows = aligned_faces(faces, crops)
-    features = embed_with_network(trained, face_ids, lambda index: crops.read_row(int(rows[index]), "aligned"))
-    check_dimension(features, configuration.network.embedding_dimension)
-    return features
 
 
 def training_rows(manifest: pd.DataFrame) -> pd.DataFrame:

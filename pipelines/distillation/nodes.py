@@ -8,12 +8,23 @@ from typing import Any
 import pandas as pd
 
 
-def embed_with_teacher(manifest: pd.DataFrame, crops: Any, network: Any, parameters: dict[str, Any]) -> pd.DataFrame:
-    """What the teacher says of every named training face, computed once."""
-    from countenance.learning.recipe import teacher_features
-    from countenance.learning.tables import features_table
+def embed_with_teacher(
+    manifest: pd.DataFrame,
+    crops: Any,
+    network: Any,
+    recognition: pd.DataFrame,
+    parameters: dict[str, Any],
+    training: dict[str, Any],
+) -> pd.DataFrame:
+    """What the teacher says of every training face, computed once: the training room may have asked it already."""
+    from countenance.learning.recipe import Recipe
+    from countenance.learning.tables import features_from_table, features_table
+    from countenance.learning.teacher_features import teacher_features
 
-    return features_table(teacher_features(manifest, crops, network, _configuration(parameters)))
+    configuration, recipe = _configuration(parameters), _narrow(Recipe, training, "training")
+    same = configuration.teacher == recipe.recognition.teacher
+    known = features_from_table(recognition) if same else None
+    return features_table(teacher_features(manifest, crops, network, configuration, known=known))
 
 
 def train_alone(
@@ -73,7 +84,12 @@ def export_candidate(network: Any, parameters: dict[str, Any]) -> tuple[bytes, b
 
 
 def _configuration(parameters: dict[str, Any]) -> Any:
-    from countenance.configuration import narrow
     from countenance.learning.recipe import DistillationConfiguration
 
-    return narrow(DistillationConfiguration, parameters, where="parameters_distillation.yml")
+    return _narrow(DistillationConfiguration, parameters, "distillation")
+
+
+def _narrow(model: Any, parameters: dict[str, Any], room: str) -> Any:
+    from countenance.configuration import narrow
+
+    return narrow(model, parameters, where=f"parameters_{room}.yml")

@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
             *exporting,
             node(
                 embed_with_teacher,
-                ["manifest", "crops", "all_in_one_network", parameters],
+                ["manifest", "crops", "all_in_one_network", "recognition_features", parameters, "params:training"],
                 "teacher_features",
                 name="embed_with_teacher",
             ),

@@ -13,8 +13,9 @@ FILE = "parameters_training.yml"
 def embed_for_recognition(manifest: pd.DataFrame, crops: Any, parameters: dict[str, Any]) -> pd.DataFrame:
     """What the recipe's teacher says of every training face; an empty table where the recipe has none."""
     from countenance.configuration import narrow
-    from countenance.learning.recipe import Recipe, recognition_features
+    from countenance.learning.recipe import Recipe
     from countenance.learning.tables import features_table
+    from countenance.learning.teacher_features import recognition_features
 
     return features_table(recognition_features(manifest, crops, narrow(Recipe, parameters, where=FILE)))
 

@@ -14,7 +14,6 @@ from countenance.learning.recipe import (
     Recipe,
     StudentDistilled,
     continue_on_faulty_delivery,
-    teacher_features,
     train_network,
     train_student_alone,
     train_student_distilled,
@@ -22,6 +21,7 @@ from countenance.learning.recipe import (
 )
 from countenance.learning.recognition import RecognitionConfiguration
 from countenance.learning.teacher import TeacherFeatures
+from countenance.learning.teacher_features import teacher_features
 from countenance.learning.training import TrainingConfiguration
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
@@ -245,3 +245,15 @@ def test_a_checkpoint_that_is_no_recogniser_of_this_trunk_stops_the_training(wor
     foreign = RecognitionConfiguration(checkpoint=str(tmp_path / "foreign.safetensors"))
     with pytest.raises(ModelError, match="foreign.safetensors"):
         train_network(*world, RECIPE.model_copy(update={"recognition": foreign}))
+
+
+def test_a_teacher_that_was_asked_before_is_not_asked_again(world, trained, features):
+    told = TeacherFeatures(features.face_ids[::-1], features.features[::-1].copy())
+    again = teacher_features(*world, None, students(), known=told)
+    assert again.face_ids == features.face_ids
+    np.testing.assert_array_equal(again.features, features.features)
+    # Of fewer faces than are needed it is no help: the teacher is asked about all of them.
+    fewer = TeacherFeatures(told.face_ids[1:], told.features[1:])
+    np.testing.assert_array_equal(
+        teacher_features(*world, trained, students(), known=fewer).features, features.features
+    )
