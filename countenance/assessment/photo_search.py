@@ -20,7 +20,7 @@ from countenance.assessment.intervals import Resampling
 from countenance.errors import AssessmentError
 
 CURVE_POINTS = 60
-_SAID = ("yaw_deg", "smile_probability", "male_probability", "age_years", "landmarks_5")
+_SAID = ("yaw_deg", "pitch_deg", "roll_deg", "smile_probability", "male_probability", "age_years", "landmarks_5")
 _TASKS = ("landmarks", "pose", "gender", "smile", "age")
 
 
@@ -109,8 +109,7 @@ def _read_as_found(faces: pd.DataFrame, found: pd.DataFrame, threshold: float) -
             best = candidates.iloc[int(np.argmax(overlap))]
             rows.append({**face, **{f"said_{name}": best[name] for name in _SAID}})
     columns = [*faces.columns, *(f"said_{name}" for name in _SAID)]
-    joined = pd.DataFrame(rows, columns=columns).assign(said_face_probability=np.nan)
-    return joined.assign(said_pitch_deg=np.nan, said_roll_deg=np.nan)
+    return pd.DataFrame(rows, columns=columns).assign(said_face_probability=np.nan)
 
 
 def _overlap(left: Any, right: Any) -> float:

@@ -16,7 +16,9 @@ ELSEWHERE = np.array([200.0, 10.0, 40.0, 50.0], dtype=np.float32)
 
 
 def found(photo: str, box: object = None, score: float = np.nan, **said: object) -> dict[str, object]:
-    nothing = dict.fromkeys(("yaw_deg", "smile_probability", "male_probability", "age_years"), np.nan)
+    nothing = dict.fromkeys(
+        ("yaw_deg", "pitch_deg", "roll_deg", "smile_probability", "male_probability", "age_years"), np.nan
+    )
     return {"photo_sha256": photo, "box_xywh": box, "face_probability": score, "landmarks_5": None, **nothing, **said}
 
 
@@ -49,3 +51,13 @@ def test_recall_and_false_faces_are_counted_at_the_threshold_that_the_validation
 def test_without_a_searched_photo_there_is_nothing_to_assess():
     with pytest.raises(AssessmentError, match="No held-out photo was searched"):
         assess_photo_search(manifest(*people("t1")), pd.DataFrame([found("other")]), RESAMPLING)
+
+
+def test_labelled_angles_are_compared_with_those_of_the_found_face():
+    angles = {"yaw_deg": 10.0, "pitch_deg": 0.0, "roll_deg": -5.0}
+    rows = manifest(*(row | angles for row in people("t1", "t2")))
+    said = pd.DataFrame([
+        found("t1", BOX, 0.9, yaw_deg=13.0, pitch_deg=0.0, roll_deg=-5.0, landmarks_5=POINTS), found("t2"),
+    ])  # fmt: skip
+    pose = assess_photo_search(rows, said, RESAMPLING)["sources"]["lfw"]["tasks"]["pose"]
+    assert (pose["value"], pose["count"]) == (pytest.approx(1.0), 1)
