@@ -26,7 +26,7 @@ class AnalyzerConfiguration(Configuration):
 
     smallest_face_px: float = Field(default=24.0, ge=8.0)
     longest_side_px: int = Field(default=1600, ge=64)
-    face_threshold: float = Field(default=0.95, ge=0.0, le=1.0)
+    face_threshold: float = Field(default=0.9, ge=0.0, le=1.0)
     proposal_threshold: float = Field(default=0.5, gt=0.0, le=1.0)
     rounds: int = Field(default=2, ge=1, le=5)
     overlap: float = Field(default=0.4, gt=0.0, lt=1.0)

@@ -220,7 +220,7 @@ def _match_photo(
     same_length(boxes=len(found), scores=len(score))
     refuse_rows(~np.isfinite(labelled).all(axis=1), "a labelled box is not finite")
     refuse_rows(~np.isfinite(found).all(axis=1) | ~np.isfinite(score), "a found box or its score is not finite")
-    shared = _overlaps(found, labelled)
+    shared = box_overlaps(found, labelled)
     is_face = np.zeros(len(found), dtype=np.bool_)
     face_score = np.full(len(labelled), -np.inf)
     # Equal scores: the box that fits a face best goes first, so that the order of the boxes does not matter.
@@ -233,7 +233,8 @@ def _match_photo(
     return score, is_face, face_score
 
 
-def _overlaps(boxes: FloatArray, others: FloatArray) -> FloatArray:
+def box_overlaps(boxes: FloatArray, others: FloatArray) -> FloatArray:
+    """Return the intersection over union of each of [N, 4] boxes with each of [M, 4] others, [N, M]."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum((boxes[:, :2] + boxes[:, 2:])[:, None], (others[:, :2] + others[:, 2:])[None])
     shared = np.clip(high - low, 0.0, None).prod(axis=2)

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from countenance.assessment.detection import (
+    SAME_FACE,
     MatchedFaces,
+    box_overlaps,
     detection_average_precision,
     detection_curve,
     face_recall,
@@ -96,7 +98,7 @@ def _source(faces: pd.DataFrame, found: pd.DataFrame, threshold: float, resampli
 
 
 def _read_as_found(faces: pd.DataFrame, found: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """The labelled faces of photos with one face, with what was said of the found face that overlaps it most."""
+    """The labelled faces that were found, with what was said of the found face that overlaps each most."""
     accepted = found[found["face_probability"] >= threshold]
     by_photo = dict(list(accepted.groupby("photo_sha256")))
     rows = []
@@ -104,19 +106,12 @@ def _read_as_found(faces: pd.DataFrame, found: pd.DataFrame, threshold: float) -
         candidates = by_photo.get(face["photo_sha256"])
         if candidates is None or face["box_xywh"] is None:
             continue
-        overlap = [_overlap(face["box_xywh"], box) for box in candidates["box_xywh"]]
-        if max(overlap) >= 0.5:
-            best = candidates.iloc[int(np.argmax(overlap))]
+        overlap = box_overlaps(np.stack(candidates["box_xywh"].tolist()), np.asarray(face["box_xywh"])[None])[:, 0]
+        if overlap.max() >= SAME_FACE:
+            best = candidates.iloc[int(overlap.argmax())]
             rows.append({**face, **{f"said_{name}": best[name] for name in _SAID}})
     columns = [*faces.columns, *(f"said_{name}" for name in _SAID)]
     return pd.DataFrame(rows, columns=columns).assign(said_face_probability=np.nan)
-
-
-def _overlap(left: Any, right: Any) -> float:
-    low = np.maximum(left[:2], right[:2])
-    high = np.minimum(left[:2] + left[2:], right[:2] + right[2:])
-    shared = float(np.clip(high - low, 0, None).prod())
-    return shared / max(float(left[2:].prod() + right[2:].prod()) - shared, 1e-9)
 
 
 def _curve(matched: MatchedFaces) -> list[dict[str, float]]:

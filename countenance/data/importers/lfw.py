@@ -51,7 +51,7 @@ class LfwImporter:
         face = LabelledFace(
             subject_id=f"lfw:{row['subject_id']}",
             box_xywh=numbers((row[column] for column in _BOX), what="box", source=self.name),
-            # A detector's points, a twelfth of the eye distance off: good enough to align by, no truth to learn from.
+            # A detector's points, nobody's labels: to align by, neither to learn from nor to be measured against.
             alignment_points=numbers((row[column] for column in _POINTS), what="points", source=self.name).reshape(
                 5, 2
             ),
