@@ -1,24 +1,19 @@
-"""AdaDistill: class centres that come from the teacher (Boutros et al., ECCV 2024), and the plain margin softmax.
-
-Both are *identity headers*: modules that turn embeddings and class labels into one loss. They know nothing of the
-network in front of them, and the training loop knows nothing of what is inside them.
-"""
+"""AdaDistill: class centres that come from the teacher (Boutros et al., ECCV 2024)."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from countenance.configuration import Configuration
 from countenance.errors import ModelError
+from countenance.learning.identity_header import INITIAL_STD, IdentityHeader
 from countenance.network.margin import MarginConfiguration, margin_logits
 
 SMALLEST_ALPHA = 1e-6
-CENTRE_STD = 0.01
 
 
 class AdaDistillConfiguration(Configuration):
@@ -32,49 +27,6 @@ class AdaDistillConfiguration(Configuration):
 
     margin: MarginConfiguration = MarginConfiguration()
     alpha: Literal["weighted", "plain", "fixed"] = "weighted"
-
-
-class IdentityHeader(nn.Module, ABC):
-    """Embeddings and identity labels in, one loss out; ``curves`` holds what the last step is worth logging."""
-
-    curves: dict[str, float]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.curves = {}
-
-    @abstractmethod
-    def forward(self, embedding: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor | None:
-        """Identity loss of a batch.
-
-        Args:
-            embedding: [N, D] raw embeddings of the network that is trained.
-            labels: [N] int64 class, or -1 for a row without identity; such rows are left out.
-            teacher: [N, D] teacher features row-aligned with ``embedding``, or None.
-
-        Returns:
-            The mean loss over rows with a class, or None where the batch has none.
-        """
-
-
-class MarginSoftmaxHeader(IdentityHeader):
-    """Margin softmax with learned class weights: a network trained alone. The teacher is not used."""
-
-    def __init__(
-        self, classes: int, dimension: int, configuration: MarginConfiguration, generator: torch.Generator
-    ) -> None:
-        super().__init__()
-        self.configuration = configuration
-        self.weight = nn.Parameter(CENTRE_STD * torch.randn(classes, dimension, generator=generator))
-
-    def forward(self, embedding: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor | None:
-        """See :class:`IdentityHeader`."""
-        rows = (labels >= 0).nonzero().squeeze(1)
-        if len(rows) == 0:
-            return None
-        chosen = labels[rows]
-        cosines = F.normalize(embedding[rows]) @ F.normalize(self.weight).T
-        return F.cross_entropy(margin_logits(cosines, chosen, self.configuration), chosen)
 
 
 class AdaDistillHeader(IdentityHeader):
@@ -98,7 +50,7 @@ class AdaDistillHeader(IdentityHeader):
         super().__init__()
         self.configuration = configuration
         self._centres_are_fixed = False
-        self.register_buffer("centres", CENTRE_STD * torch.randn(classes, dimension, generator=generator))
+        self.register_buffer("centres", INITIAL_STD * torch.randn(classes, dimension, generator=generator))
 
     def forward(self, embedding: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor | None:
         """See :class:`IdentityHeader`.

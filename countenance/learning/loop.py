@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from countenance.errors import TrainingError
 from countenance.learning.averaging import WeightAverage
 from countenance.learning.batches import FaceBatch, FaceDataset
-from countenance.learning.distillation import IdentityHeader
+from countenance.learning.identity_header import IdentityHeader
 from countenance.learning.interference import GradientStatistics
 from countenance.learning.objective import losses_of, what_is_not_finite
 from countenance.learning.prefetching import prefetched

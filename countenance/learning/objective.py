@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from countenance.learning.batches import FaceBatch
-from countenance.learning.distillation import IdentityHeader
+from countenance.learning.identity_header import IdentityHeader
 from countenance.learning.processes import Processes
 from countenance.network.allinone import AllInOneNetwork, FaceOutputs
 from countenance.network.losses import FaceTargets, task_losses

@@ -14,12 +14,8 @@ from countenance.data.crop_store import CropStore
 from countenance.errors import DataError
 from countenance.learning.augmentation import AugmentationConfiguration
 from countenance.learning.batches import BatchConfiguration, FaceDataset
-from countenance.learning.distillation import (
-    AdaDistillConfiguration,
-    AdaDistillHeader,
-    IdentityHeader,
-    MarginSoftmaxHeader,
-)
+from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader
+from countenance.learning.identity_header import IdentityHeader, MarginSoftmaxHeader
 from countenance.learning.recognition import (
     RecognitionConfiguration,
     identity_alone,

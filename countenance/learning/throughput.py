@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from countenance.data.alignment import CROP_SIZE
 from countenance.learning.augmentation import AugmentationConfiguration
 from countenance.learning.batches import BatchConfiguration, FaceBatch, FaceDataset
-from countenance.learning.distillation import MarginSoftmaxHeader
+from countenance.learning.identity_header import MarginSoftmaxHeader
 from countenance.learning.launching import in_processes
 from countenance.learning.loop import TrainingLoop
 from countenance.learning.processes import Processes

@@ -9,9 +9,9 @@ from typing import Any
 
 from countenance.errors import TrainingError
 from countenance.learning.batches import FaceDataset
-from countenance.learning.distillation import IdentityHeader
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.global_normalisation import normalised_over_processes
+from countenance.learning.identity_header import IdentityHeader
 from countenance.learning.launching import in_processes
 from countenance.learning.loop import TrainingLoop
 from countenance.learning.processes import Processes

@@ -7,13 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from countenance.errors import ModelError
-from countenance.learning.distillation import (
-    AdaDistillConfiguration,
-    AdaDistillHeader,
-    MarginSoftmaxHeader,
-    fold_weights,
-)
-from countenance.network.margin import MarginConfiguration
+from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader, fold_weights
 
 
 def unit(values):
@@ -153,14 +147,3 @@ def test_a_teacher_that_is_missing_or_of_another_length_is_refused():
         header()(torch.randn(1, 12), torch.tensor([0]), None)
     with pytest.raises(ModelError, match="set the student's embedding_dimension to 8"):
         header()(torch.randn(1, 12), torch.tensor([0]), torch.randn(1, 8))
-
-
-def test_the_plain_margin_header_learns_its_weights_and_ignores_a_teacher():
-    ours = MarginSoftmaxHeader(3, 4, MarginConfiguration(scale=8.0), torch.Generator().manual_seed(0))
-    embedding = torch.randn(2, 4, requires_grad=True)
-    loss = ours(embedding, torch.tensor([2, -1]), None)
-    assert torch.equal(loss, ours(embedding, torch.tensor([2, -1]), torch.randn(2, 4)))
-    loss.backward()
-    assert ours.weight.grad.abs().sum() > 0
-    assert embedding.grad[1].abs().sum() == 0
-    assert ours(embedding, torch.tensor([-1, -1]), None) is None

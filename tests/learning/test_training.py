@@ -8,7 +8,8 @@ import torch
 from countenance.errors import TrainingError
 from countenance.learning.augmentation import AugmentationConfiguration
 from countenance.learning.batches import BatchConfiguration, FaceDataset
-from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader, MarginSoftmaxHeader
+from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader
+from countenance.learning.identity_header import MarginSoftmaxHeader
 from countenance.learning.interference import interference_table
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration, learning_rate_at, train_all_in_one
