@@ -24,11 +24,13 @@ from countenance.learning.scenes import (
     scene_targets,
     scenes_of,
 )
+from countenance.learning.soft_targets import SoftTeacher
 from countenance.learning.streams import STREAMS, BatchConfiguration, Streams
 from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.views import MIRRORED_ORDER, StoredView, View, Warp
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.losses import FaceTargets
+from countenance.network.soft_losses import SoftTargets
 
 SCENES_BESIDE_EACH_OTHER: Final = 0.35
 """Chance that a part of a scene shows a second photo beside the first: a picture of several faces."""
@@ -59,12 +61,14 @@ class FaceBatch:
         targets: labels.
         teacher: [N, D] teacher features of the image as it is mirrored or not (zeros where it has none), or None.
         sources: the manifest's sources that the batch draws from, sorted.
+        soft: what a teacher says of the crops beside identity, or None.
     """
 
     images: Tensor
     targets: FaceTargets
     teacher: Tensor | None
     sources: tuple[str, ...]
+    soft: SoftTargets | None = None
 
 
 class FaceDataset:
@@ -80,10 +84,11 @@ class FaceDataset:
         augmentation: how crops are varied.
         seed: of the order and of the variation.
         teacher: features for the identity stream, or None.
+        soft: what a teacher says of the other tasks, or None.
 
     Raises:
         DataError: no row can be used, or a label can't be read.
-        ModelError: the teacher has no feature for a named face.
+        ModelError: the teacher has no feature for a named face, or its landmarks can't teach the network's.
     """
 
     def __init__(
@@ -96,11 +101,13 @@ class FaceDataset:
         *,
         seed: int,
         teacher: TeacherFeatures | None = None,
+        soft: SoftTeacher | None = None,
     ) -> None:
         self.labels = labels_of(manifest, landmark_scheme=network.landmark_scheme)
         self.size = network.input_size
         self.seed = seed
         self.teacher = teacher
+        self.soft = None if soft is None else soft.fitted(network)
         self._configuration = configuration
         self._augmentation = augmentation
         self._mirrored_order = MIRRORED_ORDER[network.landmark_scheme]
@@ -123,7 +130,9 @@ class FaceDataset:
             source_weights=configuration.source_weights,
             seed=seed,
         )
-        self._teacher_rows = self._match_teacher([str(face_id) for face_id in manifest["face_id"]])
+        face_ids = [str(face_id) for face_id in manifest["face_id"]]
+        self._teacher_rows = self._match_teacher(face_ids)
+        self._soft_rows = None if self.soft is None else self.soft.table.rows_of(face_ids)
         self._decoded: dict[tuple[int, StoredView], NDArray[np.uint8]] = {}
         self._decoded_bytes = 0
 
@@ -160,6 +169,7 @@ class FaceDataset:
             targets=self._targets(rows, samples),
             teacher=teacher,
             sources=tuple(sorted(set(self._sources[rows]))),
+            soft=self._soft_targets(rows, samples),
         )
 
     def fingerprint(self) -> str:
@@ -175,6 +185,7 @@ class FaceDataset:
             self._sources,
             {str(row): scene for row, scene in self._scenes.items()},
             self.teacher,
+            self.soft,
             [self._reader.encoded(row, view) for row in looked_at for view in get_args(StoredView)],
         )
 
@@ -218,6 +229,11 @@ class FaceDataset:
                 f"The teacher has no feature for {missing} of the identity stream's faces: compute the table again."
             )
         return rows
+
+    def _soft_targets(self, rows: NDArray[np.int64], samples: list[_Sample]) -> SoftTargets | None:
+        if self.soft is None or self._soft_rows is None:
+            return None
+        return self.soft.table.seen(self._soft_rows[rows], samples, self.size)
 
     def _crop(self, row: int, view: StoredView) -> NDArray[np.uint8]:
         crop = self._decoded.get((row, view))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Final
 
@@ -21,6 +21,7 @@ from countenance.learning.processes import Processes
 from countenance.learning.record import RunningRecord
 from countenance.learning.schedule import TrainingConfiguration, learning_rate_at
 from countenance.learning.session_state import Identity, TrainingSession, TrainingState
+from countenance.learning.soft_targets import SoftLosses
 from countenance.learning.task_balance import TaskBalance
 from countenance.network.allinone import AllInOneNetwork
 from countenance.progress import track
@@ -58,6 +59,7 @@ class TrainingLoop:
         self._configuration, self._processes = configuration, processes
         network.to(processes.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         header.to(processes.device).train()
+        self._soft = None if dataset.soft is None else SoftLosses(dataset.soft.configuration)
         self._balance = TaskBalance(configuration.weights, configuration.balance).to(processes.device)
         self._parts: dict[str, nn.Module] = {"network": network, "header": header, "balance": self._balance}
         self._weights = {
@@ -72,8 +74,15 @@ class TrainingLoop:
         self._statistics = GradientStatistics(network.trunk)
         self._crops_a_batch = sum(dataset.streams.counts.values())
 
-    def run(self, session: TrainingSession | None = None, identity: Identity | None = None) -> None:
+    def run(
+        self,
+        session: TrainingSession | None = None,
+        identity: Identity | None = None,
+        watch: Callable[[int], None] | None = None,
+    ) -> None:
         """Train to the end, going on from the session's state if it has one, and keeping it up to date.
+
+        ``watch`` is called after each step with the number of steps done; what it raises ends the training.
 
         Raises:
             TrainingError: something isn't finite, or the session's state is refused.
@@ -89,6 +98,8 @@ class TrainingLoop:
                     last = step + 1 == self._configuration.steps
                     if session is not None and (last or (step + 1) % self._configuration.checkpoint_every == 0):
                         self._save(session, identity)
+                    if watch is not None:
+                        watch(step + 1)
             except TrainingError as error:
                 if session is not None and session.file.is_file():
                     raise TrainingError(f"{error} The last good state is kept in {session.file}.") from error
@@ -178,6 +189,8 @@ class TrainingLoop:
             names = ["loss", *(f"loss/{task}" for task in losses)]
             point = dict(zip(names, torch.stack([total, *losses.values()]).tolist(), strict=True))
             logged = point | {"learning_rate": rate} | self._header.curves | self._balance.curves() | statistics
+            if self._soft is not None:
+                logged |= self._soft.curves()
             self.record.points.append((step, logged))
         self._optimiser.step()
         if self._average is not None:
@@ -186,7 +199,9 @@ class TrainingLoop:
 
     def _losses(self, step: int, batch: FaceBatch) -> dict[str, Tensor]:
         annealing = step / max(1, self._configuration.steps - 1)
-        losses = losses_of(self._network, self._header, batch, self._processes, age_annealing=annealing)
+        losses = losses_of(
+            self._network, self._header, batch, self._processes, age_annealing=annealing, soft=self._soft
+        )
         if not losses:
             raise TrainingError(
                 f"Step {step} has no labelled face (sources: {', '.join(self._processes.union(batch.sources))}): "

@@ -10,12 +10,20 @@ from torch import Tensor
 from countenance.learning.batches import FaceBatch
 from countenance.learning.identity_header import IdentityHeader
 from countenance.learning.processes import Processes
+from countenance.learning.soft_targets import SoftLosses
 from countenance.network.allinone import AllInOneNetwork, FaceOutputs
 from countenance.network.losses import FaceTargets, task_losses
+from countenance.network.soft_losses import SoftTargets
 
 
 def losses_of(
-    network: AllInOneNetwork, header: IdentityHeader, batch: FaceBatch, processes: Processes, *, age_annealing: float
+    network: AllInOneNetwork,
+    header: IdentityHeader,
+    batch: FaceBatch,
+    processes: Processes,
+    *,
+    age_annealing: float,
+    soft: SoftLosses | None = None,
 ) -> dict[str, Tensor]:
     """Unweighted losses of all tasks that the whole batch is labelled for.
 
@@ -25,15 +33,21 @@ def losses_of(
         batch: this process's share.
         processes: that share the batch.
         age_annealing: see :func:`countenance.network.losses.age_loss`.
+        soft: adds what a teacher says of the other tasks; the batch then holds it.
     """
     with processes.mixed_precision():
         outputs = network(batch.images.to(processes.device, non_blocking=True))
-    # Losses in float32 whatever the network ran in: the margin's angles need the digits.
-    outputs = FaceOutputs(*processes.gather([output.float() for output in outputs]))
-    given = [*batch.targets, *([] if batch.teacher is None else [batch.teacher])]
+    # Losses in float32 at least, whatever the network ran in: the margin's angles need the digits.
+    precise = [output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs]
+    outputs = FaceOutputs(*processes.gather(precise))
+    beside = [] if batch.soft is None else list(batch.soft)
+    given = [*batch.targets, *beside, *([] if batch.teacher is None else [batch.teacher])]
     labels = processes.gather([tensor.to(processes.device, non_blocking=True) for tensor in given])
     targets = FaceTargets(*labels[: len(batch.targets)])
     losses = task_losses(outputs, targets, age_annealing=age_annealing)
+    if soft is not None and beside:
+        start = len(batch.targets)
+        losses = soft.added_to(losses, outputs, SoftTargets(*labels[start : start + len(beside)]))
     identity = header(outputs.embedding, targets.identity, None if batch.teacher is None else labels[-1])
     if identity is not None:
         losses["identity"] = identity

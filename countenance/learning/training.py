@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +32,7 @@ def train_all_in_one(
     *,
     header: IdentityHeader,
     session: TrainingSession | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> TrainingRecord:
     """Train a network in place on all the tasks that the data is labelled for.
 
@@ -46,6 +48,8 @@ def train_all_in_one(
         session: where the state is kept while training goes on. The same call after an interruption goes on from the
             last state, to the same result as without the interruption. The finished state stays there until the caller,
             who has put the network in a safe place, calls :meth:`TrainingSession.remove`.
+        watch: called after every step with the number of steps done, while the network is as that step left it; what
+            it raises ends the training. For one process only.
 
     Raises:
         TrainingError: a loss or gradient isn't finite (the text names the task, the step and the sources of its batch),
@@ -58,6 +62,8 @@ def train_all_in_one(
             f"{configuration.processes} processes can't share batches of {rows} crops: "
             "raise 'batch_size' or lower 'processes'."
         )
+    if watch is not None and configuration.processes > 1:
+        raise TrainingError("A training that is watched step by step has one process: set 'processes' to 1.")
     identity = _identity(network, header, dataset, configuration) if session is not None else {}
     if session is not None:
         session.check(identity)  # so that a foreign state is refused before anything is started
@@ -65,7 +71,7 @@ def train_all_in_one(
         if session is None and configuration.processes > 1:
             session = TrainingSession(Path(passing))
             configuration = configuration.model_copy(update={"checkpoint_every": configuration.steps})
-        work = _Work(network, header, dataset, configuration, session, identity)
+        work = _Work(network, header, dataset, configuration, session, identity, watch)
         if not in_processes(work, configuration):
             # The processes that did it are gone; what they learned lies in the session's last state.
             alone = configuration.model_copy(update={"device": "cpu", "processes": 1})
@@ -85,15 +91,17 @@ class _Work:
         configuration: TrainingConfiguration,
         session: TrainingSession | None,
         identity: Identity,
+        watch: Callable[[int], None] | None = None,
     ) -> None:
         self.network, self.header, self.dataset = network, header, dataset
         self.configuration, self.session, self.identity = configuration, session, identity
+        self.watch = watch
         self.record = RunningRecord()
 
     def __call__(self, processes: Processes) -> None:
         with normalised_over_processes(self.network, processes.world):
             loop = TrainingLoop(self.network, self.header, self.dataset, self.configuration, processes)
-            loop.run(self.session, self.identity)
+            loop.run(self.session, self.identity, self.watch)
         loop.finish()
         self.record = loop.record
 
