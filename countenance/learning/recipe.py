@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -23,10 +24,12 @@ from countenance.learning.recognition import (
     start_from_checkpoint,
 )
 from countenance.learning.teacher import TeacherFeatures
+from countenance.learning.soft_targets import SoftTable, SoftTeacher
 from countenance.learning.training import TrainingConfiguration, TrainingRecord, TrainingSession, train_all_in_one
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.margin import MarginConfiguration
+from countenance.network.soft_losses import SoftTargetConfiguration
 
 TRAINED_TEACHER = "trained"
 """Names the all-in-one network of the training room as the teacher, in place of an ONNX file."""
@@ -84,6 +87,8 @@ class DistillationConfiguration(Configuration):
     training: TrainingConfiguration
     alone: StudentAlone = StudentAlone()
     distilled: StudentDistilled = StudentDistilled()
+    soft: SoftTargetConfiguration = SoftTargetConfiguration()
+    """How much the distilled student's other heads learn from what the training room's network says of the faces."""
     faulty: FaultyContinuation = FaultyContinuation()
 
 
@@ -169,14 +174,26 @@ def train_student_distilled(
     teacher: TeacherFeatures,
     configuration: DistillationConfiguration,
     *,
+    soft: SoftTable | None = None,
     session: Path | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> Trained:
-    """Train the student by AdaDistill: identity from the teacher's features, the other tasks from the labels."""
+    """Train the student by AdaDistill: identity from the teacher's features, the other tasks from the labels.
+
+    Args:
+        manifest: every row; only the training split is used.
+        crops: the crop store.
+        teacher: its features.
+        configuration: of the room.
+        soft: what the all-in-one teacher says of the other tasks, which are then learned from that, too.
+        session: a folder to keep the state in.
+        watch: called after every step with the number of steps done.
+    """
     torch.manual_seed(configuration.seed)
     network = AllInOneNetwork(configuration.network)
     training = _with_rate(configuration.training, configuration.distilled.learning_rate)
     rows = training_rows(_as_named_for_students(manifest, configuration))
-    return network, _distil(network, rows, crops, teacher, training, configuration, session)
+    return network, _distil(network, rows, crops, teacher, training, configuration, session, soft=soft, watch=watch)
 
 
 def continue_on_faulty_delivery(
@@ -186,6 +203,7 @@ def continue_on_faulty_delivery(
     teacher: TeacherFeatures,
     configuration: DistillationConfiguration,
     *,
+    soft: SoftTable | None = None,
     session: Path | None = None,
 ) -> Trained:
     """Train the distilled student further, as usual, on a delivery whose labels are wrong."""
@@ -194,7 +212,7 @@ def continue_on_faulty_delivery(
         update={"steps": fault.steps, "learning_rate": fault.learning_rate, "warmup_steps": fault.steps // 5}
     )
     torch.manual_seed(configuration.seed)
-    return student, _distil(student, delivery, crops, teacher, training, configuration, session)
+    return student, _distil(student, delivery, crops, teacher, training, configuration, session, soft=soft)
 
 
 def training_rows(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -229,6 +247,9 @@ def _distil(
     training: TrainingConfiguration,
     configuration: DistillationConfiguration,
     session: Path | None,
+    *,
+    soft: SoftTable | None,
+    watch: Callable[[int], None] | None = None,
 ) -> TrainingRecord:
     dataset = FaceDataset(
         rows,
@@ -238,12 +259,14 @@ def _distil(
         configuration.augmentation,
         seed=configuration.seed,
         teacher=teacher,
+        soft=None if soft is None else SoftTeacher(soft, configuration.soft),
     )
     generator = torch.Generator().manual_seed(configuration.seed)
     header: IdentityHeader = AdaDistillHeader(
         dataset.labels.classes, teacher.dimension, configuration.distilled.adadistill, generator
     )
-    return train_all_in_one(network, dataset, training, header=header, session=_session(session, "tasks"))
+    own = _session(session, "tasks")
+    return train_all_in_one(network, dataset, training, header=header, session=own, watch=watch)
 
 
 def _with_rate(training: TrainingConfiguration, learning_rate: float) -> TrainingConfiguration:
