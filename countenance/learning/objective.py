@@ -44,8 +44,9 @@ def losses_of(
     given = [*batch.targets, *beside, *([] if batch.teacher is None else [batch.teacher])]
     labels = processes.gather([tensor.to(processes.device, non_blocking=True) for tensor in given])
     targets = FaceTargets(*labels[: len(batch.targets)])
-    losses = task_losses(outputs, targets, age_annealing=age_annealing)
-    if soft is not None and beside:
+    does_all = network.configuration.tasks == "all"
+    losses = task_losses(outputs, targets, age_annealing=age_annealing) if does_all else {}
+    if soft is not None and beside and does_all:
         start = len(batch.targets)
         losses = soft.added_to(losses, outputs, SoftTargets(*labels[start : start + len(beside)]))
     identity = header(outputs.embedding, targets.identity, None if batch.teacher is None else labels[-1])

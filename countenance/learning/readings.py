@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -56,36 +58,70 @@ def read_faces(
 ) -> FaceReadings:
     """Run ``network`` over the canonical views of all rows of ``manifest``.
 
+    A task that the network doesn't do is NaN for all faces.
+
+    Raises:
+        DataError: a crop isn't in the store or doesn't decode.
+    """
+    readings = _empty(len(manifest), network)
+    size = network.configuration.input_size
+    is_aligned = np.zeros(len(manifest), dtype=bool)
+    # Aligned crops come first: attributes are read in box crops only where there is no aligned one.
+    for seen in canonical_views(network, manifest, reader, device=device, batch_size=batch_size):
+        rows, outputs, mirrored = seen.rows, seen.outputs, seen.mirrored
+        _put_attributes(readings, rows, ~is_aligned[rows], outputs, mirrored)
+        if seen.view == "aligned":
+            is_aligned[rows] = True
+            readings.embedding[rows] = F.normalize(outputs.embedding + mirrored.embedding).cpu().numpy()
+        else:
+            _put_local(readings, rows, with_mirror_image(outputs, mirrored, network.configuration), size)
+    _landmarks_to_photo(readings, manifest)
+    return readings
+
+
+class SeenView(NamedTuple):
+    """What a network says of one view of some faces.
+
+    Attributes:
+        view: which.
+        rows: [n] of the manifest.
+        outputs: of the n views.
+        mirrored: of the same, flipped left to right.
+    """
+
+    view: View
+    rows: NDArray[np.int64]
+    outputs: FaceOutputs
+    mirrored: FaceOutputs
+
+
+def canonical_views(
+    network: AllInOneNetwork,
+    manifest: pd.DataFrame,
+    reader: CropReader,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = 128,
+) -> Iterator[SeenView]:
+    """What ``network`` says of every stored view that each row has, batch by batch: aligned ones first, then boxes.
+
     Raises:
         DataError: a crop isn't in the store or doesn't decode.
     """
     network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     store_rows = reader.rows([str(crop) for crop in manifest["crop"]])
-    readings = _empty(len(manifest), network)
-    has = {
-        view: np.array([reader.encoded(int(row), view) is not None for row in store_rows], dtype=bool)
-        for view in CANONICAL_WARP
-    }
+    views: tuple[View, ...] = ("aligned", "box") if network.configuration.tasks == "all" else ("aligned",)
     jobs: list[tuple[View, NDArray[np.int64]]] = []
-    for view, present in has.items():
-        rows = np.flatnonzero(present)
+    for view in views:
+        rows = np.flatnonzero([reader.encoded(int(row), view) is not None for row in store_rows])
         jobs.extend((view, rows[start : start + batch_size]) for start in range(0, len(rows), batch_size))
     size = network.configuration.input_size
     for view, rows in track(jobs, what="reading faces", total=len(jobs), unit="batch"):
         crops = [reader.read_row(int(store_rows[row]), view) for row in rows]
         images = to_network_input(np.stack([CANONICAL_WARP[view].image(crop, size) for crop in crops]), device)
         with torch.inference_mode():
-            outputs: FaceOutputs = network(images)
-            mirrored: FaceOutputs = network(images.flip(3))
-        # Attributes come from aligned crops, and from box crops only where there is no aligned one.
-        whole = np.full(len(rows), True) if view == "aligned" else ~has["aligned"][rows]
-        _put_attributes(readings, rows, whole, outputs, mirrored)
-        if view == "aligned":
-            readings.embedding[rows] = F.normalize(outputs.embedding + mirrored.embedding).cpu().numpy()
-        else:
-            _put_local(readings, rows, with_mirror_image(outputs, mirrored, network.configuration), size)
-    _landmarks_to_photo(readings, manifest)
-    return readings
+            outputs, mirrored = network(images), network(images.flip(3))
+        yield SeenView(view, rows, outputs, mirrored)
 
 
 def _empty(count: int, network: AllInOneNetwork) -> FaceReadings:

@@ -1,7 +1,8 @@
 """The all-in-one network: one convolutional trunk, seven tasks (Ranjan et al., arXiv 1611.00851).
 
 Reads from top to bottom: outputs, local branch, heads, network. The trunks lie in ``countenance/network/trunks``;
-teacher, student alone and distilled student are this one class and differ in their configuration only.
+teacher, student alone and distilled student are this one class and differ in their configuration only. One that does
+identity alone is the published recogniser, trunk and embedding.
 
 The paper's ideas are kept: PReLU throughout, local tasks from fused shallow, middle and deep features, tasks that
 need the whole face from the last shared layer, and faces proposed by the same trunk run over whole photos.
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from countenance.errors import ModelError
 from countenance.network.configuration import AGE_CLASSES, NetworkConfiguration
 from countenance.network.layers import ParametricReLU, convolution, dense
 from countenance.network.proposals import Proposals
@@ -118,8 +120,14 @@ class AllInOneNetwork(nn.Module):
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()
         self.configuration = configuration
-        points, local, own = configuration.landmark_count, configuration.local_width, configuration.task_width
         self.trunk = build_trunk(configuration)
+        if configuration.tasks == "all":
+            self._add_heads(configuration)
+        self.identity = self.trunk.identity_branch(configuration.embedding_dimension)
+        self._initialise()
+
+    def _add_heads(self, configuration: NetworkConfiguration) -> None:
+        points, local, own = configuration.landmark_count, configuration.local_width, configuration.task_width
         grid = self.trunk.tap_grids[2]
         self.fusion = LocalFusion(configuration, self.trunk)
         self.local = nn.Sequential(nn.Flatten(), *dense(configuration.fused_width * grid * grid, local))
@@ -132,13 +140,15 @@ class AllInOneNetwork(nn.Module):
         self.smile = head(local, 1, own)
         self.gender = nn.Linear(configuration.global_width, 1)
         self.age = nn.Linear(configuration.global_width, configuration.age_classes or 1)
-        self.identity = self.trunk.identity_branch(configuration.embedding_dimension)
-        self._initialise()
 
     def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=0.25, mode="fan_out")
+        if self.configuration.tasks == "all":
+            self._initialise_heads()
+
+    def _initialise_heads(self) -> None:
         # The face starts as a point in the middle of the square, 0 degrees turned, 35 years old.
         for task in (self.landmarks, self.pose, self.age):
             last = task[-1] if isinstance(task, nn.Sequential) else task
@@ -156,8 +166,13 @@ class AllInOneNetwork(nn.Module):
 
         Args:
             images: [N, 3, S, S] float32 RGB in [-1, 1].
+
+        Returns:
+            The outputs; NaN for every task but identity where ``configuration.tasks`` is ``identity``.
         """
         features: TrunkFeatures = self.trunk(images)
+        if self.configuration.tasks == "identity":
+            return self._identity_alone(features)
         fused = self.fusion(features)
         local = self.local(fused)
         whole = self.whole(features.final)
@@ -182,9 +197,31 @@ class AllInOneNetwork(nn.Module):
 
         Args:
             images: [N, 3, H, W] float32 RGB in [-1, 1]; H and W need not be the input size.
+
+        Raises:
+            ModelError: the network does identity alone.
         """
+        if self.configuration.tasks == "identity":
+            raise ModelError("The network does identity alone and can't look for faces: set 'network.tasks' to 'all'.")
         proposals: Proposals = self.proposals(self.fusion(self.trunk(images)))
         return proposals
+
+    def _identity_alone(self, features: TrunkFeatures) -> FaceOutputs:
+        count, _, height, width = features.deep.shape
+        points, nothing = self.configuration.landmark_count, features.deep.new_full
+        return FaceOutputs(
+            face_logit=nothing((count,), torch.nan),
+            landmarks=nothing((count, points, 2), torch.nan),
+            visibility_logit=nothing((count, points), torch.nan),
+            pose_deg=nothing((count, 3), torch.nan),
+            smile_logit=nothing((count,), torch.nan),
+            gender_logit=nothing((count,), torch.nan),
+            age_years=nothing((count,), torch.nan),
+            embedding=self.identity(features.final),
+            age_logits=nothing((count, self.configuration.age_classes), torch.nan),
+            proposal_logit=nothing((count, height, width), torch.nan),
+            proposal_box=nothing((count, height, width, 4), torch.nan),
+        )
 
     def _age(self, whole: Tensor) -> tuple[Tensor, Tensor]:
         said: Tensor = self.age(whole)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from countenance.configuration import Configuration
 
 LandmarkScheme = Literal["5", "21", "68"]
 TrunkName = Literal["residual", "allinone", "iresnet18", "iresnet50", "iresnet100", "mobilefacenet"]
 AgeHead = Literal["scalar", "distribution"]
+Tasks = Literal["all", "identity"]
 
 AGE_CLASSES: Final = 101
 """The distribution head speaks of the ages 0, 1, ... 100 years."""
@@ -28,12 +29,17 @@ class NetworkConfiguration(Configuration):
     """What an :class:`~countenance.network.allinone.AllInOneNetwork` is built from.
 
     Attributes:
+        tasks: ``all`` seven, or ``identity`` alone: then there is nothing but the trunk and the embedding, and batches
+            should hold aligned crops of the identity stream only.
         trunk: the shared convolutions: ``residual`` (dense 3x3, quickest for its accuracy on a CPU), ``allinone`` (the
             paper's layer table), ``iresnet18``, ``iresnet50``, ``iresnet100`` or ``mobilefacenet``.
         input_size: side S of the square input in pixels; a multiple of 16, for the paper's trunk 65, 119 or 227.
         widths: of ``residual``: channels of the four stages, on squares of side S/2, S/4, S/8 and S/16.
         depths: of ``residual``: residual blocks (two 3x3 convolutions each) in each of the four stages.
         width_multiplier: of ``allinone`` and ``mobilefacenet``: what the published channels are multiplied with.
+        blocks: of ``mobilefacenet``: inverted residual blocks in each of the three stages; the default is as published.
+        closing_gain: of ``mobilefacenet``: whether the normalisation behind the embedding has a gain and a shift, as
+            insightface's has and AdaDistill's hasn't.
         embedding_dimension: length D of the identity embedding; a student's equals its teacher's.
         identity_width: of ``residual``: channels of the 1x1 convolution in front of the identity pooling.
         fused_width: channels of each local feature map, and of their 1x1 fusion.
@@ -44,11 +50,14 @@ class NetworkConfiguration(Configuration):
         age_head: ``scalar`` (one number, the paper's) or ``distribution`` (a probability for every year).
     """
 
+    tasks: Tasks = "all"
     trunk: TrunkName = "residual"
     input_size: int = Field(default=64, ge=32)
     widths: tuple[int, int, int, int] = (16, 32, 64, 128)
     depths: tuple[int, int, int, int] = (0, 1, 1, 1)
     width_multiplier: float = Field(default=1.0, gt=0.0)
+    blocks: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (4, 6, 2)
+    closing_gain: bool = True
     embedding_dimension: int = Field(default=128, ge=2)
     identity_width: int = Field(default=256, ge=1)
     fused_width: int = Field(default=32, ge=1)

@@ -1,12 +1,17 @@
-"""What a network costs: trained scalars and multiply-adds, and what seven networks of one task each would cost."""
+"""What a network costs: trained scalars, multiply-adds and measured milliseconds, beside networks of one task each."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -42,7 +47,7 @@ class TaskCosts(NamedTuple):
 
     Attributes:
         together: the one network.
-        alone: by task, the same network without every layer that the task's outputs don't depend on.
+        alone: by task that the network does, the same without every layer that the task's outputs don't depend on.
     """
 
     together: Cost
@@ -62,9 +67,81 @@ class TaskCosts(NamedTuple):
         }
 
 
+class Milliseconds(NamedTuple):
+    """How long one image takes.
+
+    Attributes:
+        median: of the repetitions.
+        low: 2.5th percentile of them.
+        high: 97.5th percentile.
+        threads: of the engine.
+        repetitions: how often it was measured.
+    """
+
+    median: float
+    low: float
+    high: float
+    threads: int
+    repetitions: int
+
+
+def measure_milliseconds(
+    network: AllInOneNetwork, *, threads: int = 1, repetitions: int = 50, warm_up: int = 5
+) -> Milliseconds:
+    """Export a network and time it on one image at a time, by ONNX Runtime on the CPU.
+
+    Compare such times within one run on one machine only: they move by half as much again from one hour to the next.
+
+    Args:
+        network: trained or not; its weights change nothing.
+        threads: of the engine.
+        repetitions: that are measured, at least 1.
+        warm_up: repetitions before them that are not.
+
+    Raises:
+        ModelError: the network holds a weight that isn't finite.
+    """
+    import onnxruntime
+
+    from countenance.network.export import INPUT_NAME, export_onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "timed.onnx"
+        export_onnx(network, path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    size = network.configuration.input_size
+    noise = np.random.default_rng(0).uniform(-1.0, 1.0, (1, 3, size, size)).astype(np.float32)
+    taken = repeated_milliseconds(
+        lambda: session.run(None, {INPUT_NAME: noise}), repetitions=repetitions, warm_up=warm_up
+    )
+    low, median, high = (float(value) for value in np.percentile(taken, [2.5, 50.0, 97.5]))
+    return Milliseconds(median, low, high, threads, repetitions)
+
+
+def repeated_milliseconds(work: Callable[[], object], *, repetitions: int, warm_up: int) -> NDArray[np.float64]:
+    """How long each of so many repetitions of some work took, [repetitions], after some that aren't measured."""
+    for _ in range(warm_up):
+        work()
+    taken = np.empty(repetitions)
+    for repetition in range(repetitions):
+        begin = time.perf_counter()
+        work()
+        taken[repetition] = (time.perf_counter() - begin) * 1000.0
+    return taken
+
+
 def count_parameters(network: nn.Module) -> int:
     """Number of trained scalars."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def cost_of(configuration: NetworkConfiguration) -> Cost:
+    """What the network of a configuration costs, by counting; nothing is computed or stored."""
+    with torch.device("meta"):
+        network = AllInOneNetwork(configuration)
+        return Cost(count_parameters(network), count_multiply_adds(network, configuration.input_size))
 
 
 def count_multiply_adds(network: nn.Module, input_size: int) -> int:
@@ -92,7 +169,8 @@ def task_costs(configuration: NetworkConfiguration) -> TaskCosts:
         with torch.enable_grad(), _counted(network) as counts:
             outputs = network(torch.zeros(1, 3, side, side))
     together = Cost(count_parameters(network), sum(counts.values()))
-    alone = {task: _cost_of([getattr(outputs, name) for name in names], counts) for task, names in TASK_OUTPUTS.items()}
+    done = TASK_OUTPUTS if configuration.tasks == "all" else {"identity": TASK_OUTPUTS["identity"]}
+    alone = {task: _cost_of([getattr(outputs, name) for name in names], counts) for task, names in done.items()}
     return TaskCosts(together, alone)
 
 

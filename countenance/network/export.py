@@ -30,17 +30,22 @@ PROPOSAL_GEOMETRY_KEY = "countenance_proposals"
 
 
 class UnitEmbedding(nn.Module):
-    """The network with its embedding brought to unit length, as it is released."""
+    """The network with its embedding brought to unit length, as it is released.
+
+    Attributes:
+        names: what it says, a name an output: :data:`OUTPUT_NAMES`, or ``embedding`` alone.
+    """
 
     def __init__(self, network: AllInOneNetwork) -> None:
         super().__init__()
         self.network = network
+        self.names = OUTPUT_NAMES if network.configuration.tasks == "all" else ("embedding",)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """[N, 3, S, S] -> the outputs of :data:`OUTPUT_NAMES`; the embedding's rows have length 1."""
+        """[N, 3, S, S] -> the outputs of ``names``; the embedding's rows have length 1."""
         outputs: FaceOutputs = self.network(images)
         outputs = outputs._replace(embedding=F.normalize(outputs.embedding, dim=1))
-        return tuple(outputs[: len(OUTPUT_NAMES)])
+        return tuple(getattr(outputs, name) for name in self.names)
 
 
 class Proposer(nn.Module):
@@ -58,15 +63,16 @@ class Proposer(nn.Module):
 def export_onnx(network: AllInOneNetwork, path: Path) -> None:
     """Write ``network`` as a single ONNX file (opset 20) with input ``images`` [n, 3, S, S] in [-1, 1].
 
-    The outputs are named as the fields of :class:`FaceOutputs`; ``embedding`` is unit-norm. The file holds neither
-    paths nor source lines of this machine, so equal weights give equal bytes. It is written aside and renamed.
+    The outputs are named as the fields of :class:`FaceOutputs`; ``embedding`` is unit-norm, and the only output of a
+    network that does identity alone. The file holds neither paths nor source lines of this machine, so equal weights
+    give equal bytes. It is written aside and renamed.
 
     Raises:
         ModelError: the network holds a weight that isn't finite.
     """
     with _evaluated(network, path):
-        size = network.configuration.input_size
-        model = _traced(UnitEmbedding(network), size, list(OUTPUT_NAMES), ({0: torch.export.Dim("n")},))
+        size, released = network.configuration.input_size, UnitEmbedding(network)
+        model = _traced(released, size, list(released.names), ({0: torch.export.Dim("n")},))
     _write(model, path)
 
 

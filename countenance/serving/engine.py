@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from countenance.errors import ModelError
+from countenance.network.costs import repeated_milliseconds
 from countenance.network.export import INPUT_NAME, OUTPUT_NAMES
 from countenance.serving.release import INPUT_MEAN, INPUT_SCALE, MODEL_FILE, ReleaseManifest, open_release
 
@@ -76,13 +76,7 @@ class Engine:
     def measure_inference_time(self, *, batch_size: int = 1, repetitions: int = 100) -> InferenceTime:
         """Time the model on grey views after ten unmeasured runs."""
         views = np.full((batch_size, self.input_size, self.input_size, 3), 127, dtype=np.uint8)
-        for _ in range(10):
-            self.run(views)
-        durations = np.empty(repetitions)
-        for repetition in range(repetitions):
-            start = time.perf_counter()
-            self.run(views)
-            durations[repetition] = (time.perf_counter() - start) * 1000 / batch_size
+        durations = repeated_milliseconds(lambda: self.run(views), repetitions=repetitions, warm_up=10) / batch_size
         low, median, high, p99 = np.percentile(durations, [2.5, 50, 97.5, 99])
         return InferenceTime(
             batch_size=batch_size,

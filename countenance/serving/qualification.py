@@ -46,8 +46,11 @@ def qualify(network: AllInOneNetwork, *, seed: int, threads: int = 1) -> Qualifi
         threads: of the engine while it is timed.
 
     Raises:
-        ModelError: an answer is not finite, or the export answers differently from the network.
+        ModelError: the network does identity alone, an answer is not finite, or the export answers differently from the
+            network.
     """
+    if network.configuration.tasks != "all":
+        raise ModelError("The network does identity alone and a release does all tasks: set 'network.tasks' to 'all'.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         export_onnx(network, path)

@@ -1,13 +1,13 @@
 """MobileFaceNet: inverted residual blocks and a global depthwise convolution (Chen et al., arXiv 1804.07573).
 
-At a width multiplier of 1 this is the student of AdaDistill, 1.2 million parameters at D = 512; at 2 insightface's
-wide one. The published state dicts of both load, see :mod:`countenance.network.pretrained`.
+At a width multiplier of 1 this is the student of AdaDistill, 1.2 million parameters at D = 512 (exactly its 1,199,488
+with ``closing_gain`` off and ``tasks`` at ``identity``); at 2 it is insightface's wide one. The published state dicts
+of both load, see :mod:`countenance.network.pretrained`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from torch import Tensor, nn
 
@@ -15,12 +15,11 @@ from countenance.network.configuration import NetworkConfiguration
 from countenance.network.layers import ParametricReLU, convolution
 from countenance.network.trunk import Trunk, TrunkFeatures
 
-STAGE_BLOCKS: Final = (4, 6, 2)
-"""Inverted residual blocks on squares of side S/4, S/8 and S/16, each stage behind a strided one."""
-
 
 class MobileFaceNetTrunk(Trunk):
     """A stem on S/2, three stages of inverted residual blocks, and a 1x1 convolution as the last shared layer.
+
+    The stages lie on squares of side S/4, S/8 and S/16, each behind a strided block.
 
     A width multiplier above 1 widens what lies between the blocks, as ``scale`` does in insightface: the blocks'
     insides and the last layer keep their channels, and the stem's second convolution its 64 groups. Below 1 all of
@@ -36,14 +35,16 @@ class MobileFaceNetTrunk(Trunk):
         self.tap_grids = (side // 4, side // 8, side // 16, side // 16)
         self.cell_stride, self.cell_offset = 16, 0.0
         groups = math.gcd(narrow, 64) if multiplier > 1.0 else narrow
+        first, second, third = configuration.blocks
+        self._closing_gain = configuration.closing_gain
         self.stem = activated(3, narrow, 3, 2)
         self.spread = activated(narrow, narrow, 3, groups=groups)
         self.down1 = InvertedResidual(narrow, inside[128], narrow, 2)
-        self.stage1 = stage(narrow, inside[128], STAGE_BLOCKS[0])
+        self.stage1 = stage(narrow, inside[128], first)
         self.down2 = InvertedResidual(narrow, inside[256], wide, 2)
-        self.stage2 = stage(wide, inside[256], STAGE_BLOCKS[1])
+        self.stage2 = stage(wide, inside[256], second)
         self.down3 = InvertedResidual(wide, inside[512], wide, 2)
-        self.stage3 = stage(wide, inside[256], STAGE_BLOCKS[2])
+        self.stage3 = stage(wide, inside[256], third)
         self.widen = activated(wide, inside[512], 1)
 
     def forward(self, images: Tensor) -> TrunkFeatures:
@@ -55,18 +56,20 @@ class MobileFaceNetTrunk(Trunk):
 
     def identity_branch(self, embedding_dimension: int) -> nn.Module:
         """Global depthwise convolution, linear, batch normalisation."""
-        return DepthwiseIdentity(self.tap_widths[3], self.tap_grids[3], embedding_dimension)
+        return DepthwiseIdentity(
+            self.tap_widths[3], self.tap_grids[3], embedding_dimension, closing_gain=self._closing_gain
+        )
 
 
 class DepthwiseIdentity(nn.Module):
     """Embedding: global depthwise convolution, linear, batch normalisation (section 3.2; the last is insightface's)."""
 
-    def __init__(self, inputs: int, grid: int, embedding_dimension: int) -> None:
+    def __init__(self, inputs: int, grid: int, embedding_dimension: int, *, closing_gain: bool) -> None:
         super().__init__()
         pool = nn.Conv2d(inputs, inputs, grid, groups=inputs, bias=False)
         self.pool = nn.Sequential(pool, nn.BatchNorm2d(inputs), nn.Flatten())
         self.project = nn.Linear(inputs, embedding_dimension, bias=False)
-        self.normalise = nn.BatchNorm1d(embedding_dimension)
+        self.normalise = nn.BatchNorm1d(embedding_dimension, affine=closing_gain)
 
     def forward(self, final: Tensor) -> Tensor:
         """[N, inputs, grid, grid] -> [N, D]."""
