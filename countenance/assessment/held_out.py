@@ -67,6 +67,8 @@ class AssessmentConfiguration(Configuration):
     cost: CostModel
     operating_far: float | None = Field(default=None, gt=0, lt=1)
     """The false accept rate, on the validation people, at which a model decides; None takes the least expected cost."""
+    compatible_with: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Models whose probes are compared with other models' templates: may they be exchanged without enrolling again?"""
     thresholds_of: dict[str, str] = Field(default_factory=dict)
     """Models that are shipped with the threshold of another one, e.g. of the model that they were made from."""
 
