@@ -112,6 +112,22 @@ class TableDataset(FileDataset[pd.DataFrame]):
             data.to_parquet(path, index=False)
 
 
+class TeacherFeaturesDataset(FileDataset[Any]):
+    """What a teacher said of the training faces; loaded as a memory map, and false where there is no teacher."""
+
+    def read(self, path: Path) -> Any:
+        """Map the table."""
+        from countenance.learning.teachers.features import read_features
+
+        return read_features(path)
+
+    def write(self, data: Any, path: Path) -> None:
+        """Write the table."""
+        from countenance.learning.teachers.features import write_features
+
+        write_features(data, path)
+
+
 class ManifestDataset(FileDataset[Any]):
     """The face manifest; saved from an Arrow table, loaded and checked as a DataFrame."""
 

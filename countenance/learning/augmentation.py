@@ -43,6 +43,12 @@ class AugmentationConfiguration(Configuration):
     grey: float = Field(default=0.1, ge=0.0, le=1.0)
     blur: float = Field(default=0.1, ge=0.0, le=1.0)
 
+    @property
+    def only_mirrors_aligned(self) -> bool:
+        """Whether an aligned crop is seen as it is stored, or mirrored, and in no other way."""
+        varied = ("aligned_scale", "aligned_shift", "aligned_rotation_deg", "contrast", "brightness", "grey", "blur")
+        return all(getattr(self, name) == 0.0 for name in varied)
+
 
 NO_AUGMENTATION = AugmentationConfiguration(
     mirror=False,
@@ -79,26 +85,34 @@ def vary_view(view: View, configuration: AugmentationConfiguration, generator: n
     )
 
 
-def vary_pixels(
-    pixels: NDArray[np.uint8], configuration: AugmentationConfiguration, generators: Sequence[np.random.Generator]
+def pixel_draws(generators: Sequence[np.random.Generator]) -> NDArray[np.float64]:
+    """[N, 4] uniform numbers that decide how light, colour and sharpness of N crops vary.
+
+    Args:
+        generators: of the draw, one a crop, so that a crop's variation doesn't depend on the crops beside it.
+    """
+    return np.stack([generator.random(4) for generator in generators])
+
+
+def apply_draws(
+    pixels: NDArray[np.uint8], configuration: AugmentationConfiguration, draws: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Vary light, colour and sharpness of a batch.
+    """Vary light, colour and sharpness of a batch as it was drawn.
 
     Args:
         pixels: [N, S, S, 3] uint8 RGB; left as they are.
         configuration: how much.
-        generators: of the draw, one a crop, so that a crop's variation doesn't depend on the crops beside it.
+        draws: [N, 4], see :func:`pixel_draws`.
 
     Returns:
         [N, S, S, 3] float32 in [-1, 1].
     """
-    draw = np.stack([generator.random(4) for generator in generators])
     pixels = pixels.copy()
-    for index in np.flatnonzero(draw[:, 0] < configuration.grey):
+    for index in np.flatnonzero(draws[:, 0] < configuration.grey):
         pixels[index] = cv2.cvtColor(pixels[index], cv2.COLOR_RGB2GRAY)[..., None]
-    for index in np.flatnonzero(draw[:, 1] < configuration.blur):
+    for index in np.flatnonzero(draws[:, 1] < configuration.blur):
         pixels[index] = cv2.GaussianBlur(pixels[index], (3, 3), 0.0)
-    signed = 2.0 * draw[:, 2:, None, None, None] - 1.0
+    signed = 2.0 * draws[:, 2:, None, None, None] - 1.0
     contrast = 1.0 + configuration.contrast * signed[:, 0]
     brightness = configuration.brightness * signed[:, 1]
     # Not in torch: this runs beside the training step, whose threads a second set of torch threads would slow down.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol, get_args
+import itertools
+from dataclasses import dataclass, replace
+from typing import Final, get_args
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from countenance.errors import ModelError
-from countenance.learning.augmentation import AugmentationConfiguration, vary_pixels, vary_view
+from countenance.learning.augmentation import AugmentationConfiguration, apply_draws, pixel_draws, vary_view
+from countenance.learning.crop_reader import CropReader
 from countenance.learning.fingerprint import fingerprint
+from countenance.learning.identity_teaching import IdentityTeaching
 from countenance.learning.labels import FaceLabels, labels_of
 from countenance.learning.proposal_targets import cell_grid
 from countenance.learning.scenes import (
@@ -26,7 +27,7 @@ from countenance.learning.scenes import (
 )
 from countenance.learning.soft_targets import SoftTeacher
 from countenance.learning.streams import STREAMS, BatchConfiguration, Streams
-from countenance.learning.teacher import TeacherFeatures
+from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.views import MIRRORED_ORDER, StoredView, View, Warp
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.losses import FaceTargets
@@ -34,22 +35,6 @@ from countenance.network.soft_losses import SoftTargets
 
 SCENES_BESIDE_EACH_OTHER: Final = 0.35
 """Chance that a part of a scene shows a second photo beside the first: a picture of several faces."""
-
-
-class CropReader(Protocol):
-    """Where crops come from; :class:`countenance.data.crop_store.CropStore` is one."""
-
-    def rows(self, crops: Sequence[str]) -> NDArray[np.int64]:
-        """Storage row of each crop key."""
-        ...
-
-    def encoded(self, row: int, view: StoredView) -> object | None:
-        """The stored view of a row, or None where there is no such view."""
-        ...
-
-    def read_row(self, row: int, view: StoredView) -> NDArray[np.uint8]:
-        """The decoded RGB view of a row: [112, 112, 3], a scene [H, W, 3]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -62,6 +47,8 @@ class FaceBatch:
         teacher: [N, D] teacher features of the image as it is mirrored or not (zeros where it has none), or None.
         sources: the manifest's sources that the batch draws from, sorted.
         soft: what a teacher says of the crops beside identity, or None.
+        teacher_views: [n, 112, 112, 3] what a teacher that looks itself has yet to see, of the places with an identity;
+            ``teacher`` is None until :meth:`FaceDataset.taught` shows them to it. None where its table serves.
     """
 
     images: Tensor
@@ -69,6 +56,7 @@ class FaceBatch:
     teacher: Tensor | None
     sources: tuple[str, ...]
     soft: SoftTargets | None = None
+    teacher_views: NDArray[np.uint8] | None = None
 
 
 class FaceDataset:
@@ -131,7 +119,8 @@ class FaceDataset:
             seed=seed,
         )
         face_ids = [str(face_id) for face_id in manifest["face_id"]]
-        self._teacher_rows = self._match_teacher(face_ids)
+        needed = self.streams.rows.get("identity", np.array([], dtype=np.int64))
+        self._teaching = None if teacher is None else IdentityTeaching(teacher, face_ids, needed)
         self._soft_rows = None if self.soft is None else self.soft.table.rows_of(face_ids)
         self._decoded: dict[tuple[int, StoredView], NDArray[np.uint8]] = {}
         self._decoded_bytes = 0
@@ -153,24 +142,37 @@ class FaceDataset:
             for place in range(rank, len(placed), world)
         ]
         rows = np.array([sample.row for sample in samples], dtype=np.int64)
-        images = vary_pixels(
-            np.stack([sample.pixels for sample in samples]),
-            self._augmentation,
-            [sample.generator for sample in samples],
-        )
-        teacher = None
-        if self.teacher is not None:
-            found = self._teacher_rows[rows]
-            mirrored = np.array([sample.mirrored for sample in samples], dtype=np.int64)
-            features = self.teacher.features[found, mirrored] * (found >= 0)[:, None]
-            teacher = torch.from_numpy(features.astype(np.float32))
-        return FaceBatch(
+        draws = pixel_draws([sample.generator for sample in samples])
+        images = apply_draws(np.stack([sample.pixels for sample in samples]), self._augmentation, draws)
+        targets, teaching = self._targets(rows, samples), self._teaching
+        batch = FaceBatch(
             images=torch.from_numpy(images).permute(0, 3, 1, 2),
-            targets=self._targets(rows, samples),
-            teacher=teacher,
+            targets=targets,
+            teacher=None,
             sources=tuple(sorted(set(self._sources[rows]))),
             soft=self._soft_targets(rows, samples),
         )
+        if teaching is None:
+            return batch
+        if teaching.table.live is None:
+            return replace(batch, teacher=teaching.from_table(samples))
+        taught = (targets.identity >= 0).numpy()
+        crops = {sample.row: self._crop(sample.row, "aligned") for sample in itertools.compress(samples, taught)}
+        return replace(batch, teacher_views=teaching.views(samples, taught, crops, self._augmentation, draws))
+
+    def taught(self, batch: FaceBatch) -> FaceBatch:
+        """A batch as it is trained on: a teacher that looks itself has seen its views.
+
+        The training asks for it in its own time, not in the background: there, the teacher would only take the cores
+        from the student.
+
+        Raises:
+            ModelError: the teacher can't be run, or a feature isn't finite.
+        """
+        if batch.teacher_views is None or self._teaching is None:
+            return batch
+        features = self._teaching.by_looking(batch.teacher_views, (batch.targets.identity >= 0).numpy())
+        return replace(batch, teacher=features, teacher_views=None)
 
     def fingerprint(self) -> str:
         """Equal for data sets that give equal batches, as far as labels, settings and some of the crops tell."""
@@ -218,17 +220,6 @@ class FaceDataset:
         return _Sample(
             row=row, generator=generator, pixels=sample.pixels, mirrored=sample.mirrored, view="scene", scene=sample
         )
-
-    def _match_teacher(self, face_ids: list[str]) -> NDArray[np.int64]:
-        if self.teacher is None:
-            return np.full(len(face_ids), -1, dtype=np.int64)
-        rows = self.teacher.rows_of(face_ids)
-        missing = int((rows[self.streams.rows.get("identity", np.array([], dtype=np.int64))] < 0).sum())
-        if missing:
-            raise ModelError(
-                f"The teacher has no feature for {missing} of the identity stream's faces: compute the table again."
-            )
-        return rows
 
     def _soft_targets(self, rows: NDArray[np.int64], samples: list[_Sample]) -> SoftTargets | None:
         if self.soft is None or self._soft_rows is None:

@@ -18,6 +18,8 @@ SAMPLED_BYTES = 2**28
 def fingerprint(*parts: object) -> str:
     """Digest of settings, arrays, tensors, bytes, text, numbers, and of mappings, sequences and dataclasses of them.
 
+    What has an ``identity`` of its own, as a teacher and a table of its features do, is known by that.
+
     Raises:
         TypeError: a part is something else.
     """
@@ -37,6 +39,8 @@ def _feed(digest: hashlib.blake2b, part: object) -> None:
         digest.update(f"tensor {part.dtype} {tuple(part.shape)}\n".encode())
     elif isinstance(part, BaseModel):
         digest.update(f"settings {json.dumps(part.model_dump(mode='json'), sort_keys=True)}\n".encode())
+    elif isinstance(identity := getattr(part, "identity", None), str):
+        digest.update(f"identity {identity}\n".encode())
     elif is_dataclass(part) and not isinstance(part, type):
         _feed(digest, {field.name: getattr(part, field.name) for field in fields(part)})
     elif isinstance(part, Mapping):

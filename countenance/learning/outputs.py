@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from countenance.data.alignment import five_points
 from countenance.data.crop_store import CropStore
 from countenance.learning.readings import read_faces
-from countenance.learning.recipe import TRAINED_TEACHER, DistillationConfiguration
-from countenance.learning.teacher import embed_with_onnx
+from countenance.learning.recipe import DistillationConfiguration
+from countenance.learning.teacher_features import features_of
+from countenance.learning.teachers.configuration import TeacherConfiguration
 from countenance.network.allinone import AllInOneNetwork
 
 ATTRIBUTE_COLUMNS = (
@@ -58,42 +59,53 @@ def no_outputs() -> pd.DataFrame:
     return pd.DataFrame(columns=["face_id", "embedding", "landmarks_5", *ATTRIBUTE_COLUMNS])
 
 
-def teacher_outputs(model: Path, manifest: pd.DataFrame, crops: CropStore, *, threads: int) -> pd.DataFrame:
-    """Run a recogniser from an ONNX file over the named aligned faces of a manifest; it says nothing but identity.
+def teacher_outputs(
+    teacher: TeacherConfiguration, manifest: pd.DataFrame, crops: CropStore, *, cache: Path | None = None
+) -> pd.DataFrame:
+    """What a recogniser says of the named aligned faces of a manifest: nothing but identity.
+
+    Args:
+        teacher: a file; a table of embeddings need not have all faces.
+        manifest: the rows to read.
+        crops: the crop store.
+        cache: the folder of teachers' features that are kept; None: none are.
 
     Returns:
         The columns of :func:`network_outputs`; all but ``face_id`` and ``embedding`` are null.
     """
-    rows = crops.rows(manifest["crop"].tolist())
-    is_named = manifest["subject_id"].notna().to_numpy()
-    aligned = [
-        index for index, row in enumerate(rows) if is_named[index] and crops.encoded(int(row), "aligned") is not None
-    ]
-    face_ids = manifest["face_id"].to_numpy()
-    named = [str(face_ids[index]) for index in aligned]
-    both = embed_with_onnx(model, named, lambda at: crops.read_row(int(rows[aligned[at]]), "aligned"), threads=threads)
-    features = both.features.sum(axis=1)
-    embedding = np.full((len(rows), features.shape[1]), np.nan, dtype=np.float32)
-    embedding[aligned] = features / np.linalg.norm(features, axis=1, keepdims=True)
+    named = manifest[manifest["subject_id"].notna()]
+    both = features_of(teacher, named, crops, only_known=True, cache=cache)
+    sums = both.features.astype(np.float32).sum(axis=1)
+    known = both.rows_of(face_ids := [str(face_id) for face_id in manifest["face_id"]])
+    embedding = np.full((len(face_ids), both.dimension), np.nan, dtype=np.float32)
+    embedding[known >= 0] = (sums / np.linalg.norm(sums, axis=1, keepdims=True))[known[known >= 0]]
     nothing = dict.fromkeys(("landmarks_5", *ATTRIBUTE_COLUMNS), None)
-    return pd.DataFrame({"face_id": face_ids, "embedding": _rows_or_none(embedding)}).assign(**nothing)
+    return pd.DataFrame({"face_id": manifest["face_id"].to_numpy(), "embedding": _rows_or_none(embedding)}).assign(
+        **nothing
+    )
 
 
 def outputs_of_teacher(
-    configuration: DistillationConfiguration, manifest: pd.DataFrame, crops: CropStore, trained: pd.DataFrame
+    configuration: DistillationConfiguration,
+    manifest: pd.DataFrame,
+    crops: CropStore,
+    trained: pd.DataFrame,
+    *,
+    cache: Path | None = None,
 ) -> pd.DataFrame:
-    """The outputs of the configured teacher: those of the trained network, or of an ONNX file run now.
+    """The outputs of the configured teacher: those of the trained network, or of a file's.
 
     Args:
         configuration: names the teacher.
         manifest: the rows to read.
         crops: the crop store.
         trained: outputs of the all-in-one network on the same rows.
+        cache: the folder of teachers' features that are kept; None: none are.
     """
-    if configuration.teacher == TRAINED_TEACHER:
+    if configuration.teacher.kind_of_file == "trained":
         return trained
-    return teacher_outputs(Path(configuration.teacher), manifest, crops, threads=configuration.training.threads)
+    return teacher_outputs(configuration.teacher, manifest, crops, cache=cache)
 
 
 def _rows_or_none(values: NDArray[np.float32]) -> list[NDArray[np.float32] | None]:
-    return [None if np.isnan(row).any() else row for row in values]
+    return [None if np.isnan(row).any() or not len(row) else row for row in values]

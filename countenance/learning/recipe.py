@@ -23,16 +23,14 @@ from countenance.learning.recognition import (
     joined,
     start_from_checkpoint,
 )
-from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.soft_targets import SoftTable, SoftTeacher
+from countenance.learning.teachers.configuration import TeacherConfiguration, TeacherSees
+from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration, TrainingRecord, TrainingSession, train_all_in_one
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.margin import MarginConfiguration
 from countenance.network.soft_losses import SoftTargetConfiguration
-
-TRAINED_TEACHER = "trained"
-"""Names the all-in-one network of the training room as the teacher, in place of an ONNX file."""
 
 
 class Recipe(Configuration):
@@ -61,6 +59,8 @@ class StudentDistilled(Configuration):
     adadistill: AdaDistillConfiguration = AdaDistillConfiguration()
     unnamed_as_classes: bool = False
     """Whether faces without a name teach identity, too: each is a class of its own whose centre the teacher gives."""
+    teacher_sees: TeacherSees = "crop"
+    """Whether the teacher looks at the crop, once for all, or at every crop as the student sees it, varied."""
 
 
 class FaultyContinuation(Configuration):
@@ -73,14 +73,14 @@ class FaultyContinuation(Configuration):
 class DistillationConfiguration(Configuration):
     """Parameters of the distillation room.
 
-    ``teacher`` is ``trained`` or the path of an ONNX file that takes [n, 3, 112, 112] RGB as (x - 127) / 128.
-    ``named_share`` is the share of the training people whose names the students are given; a teacher often comes from
+    ``teacher`` is ``trained`` (the training room's network), the path of a file, or a mapping that also says how it is
+    run (:class:`TeacherConfiguration`). ``named_share`` is the share of the training people whose names the students are given; a teacher often comes from
     where more people were named. All other faces are unnamed for the students, and keep their other labels.
     """
 
     seed: int
     named_share: float = Field(default=1.0, gt=0, le=1)
-    teacher: str = TRAINED_TEACHER
+    teacher: TeacherConfiguration = TeacherConfiguration()
     network: NetworkConfiguration = NetworkConfiguration()
     batches: BatchConfiguration = BatchConfiguration()
     augmentation: AugmentationConfiguration = AugmentationConfiguration()

@@ -13,17 +13,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from countenance.configuration import Configuration
 from countenance.data.crop_store import CropStore
-from countenance.errors import ModelError
 from countenance.learning.batches import BatchConfiguration
 from countenance.learning.distillation import AdaDistillConfiguration
 from countenance.learning.schedule import TrainingConfiguration
-from countenance.learning.teacher import TeacherFeatures, embed_with_onnx
+from countenance.learning.teachers.asking import aligned_faces
+from countenance.learning.teachers.configuration import TeacherConfiguration, TeacherSees
 from countenance.learning.training import TrainingRecord
 from countenance.learning.views import CANONICAL_WARP, to_network_input
 from countenance.network.allinone import AllInOneNetwork
@@ -42,8 +41,9 @@ class RecognitionConfiguration(Configuration):
             torch weights or an ONNX MobileFaceNet; see :func:`countenance.network.pretrained.load_recognition`).
         input_mean: what that recogniser subtracts from a pixel in 0..255.
         input_scale: what it then divides by.
-        teacher: an ONNX recogniser whose embedding is learned, all through training; it takes [n, 3, 112, 112] RGB as
-            (x - 127) / 128.
+        teacher: a recogniser whose embedding is learned, all through training: the path of its file, or a mapping that
+            also says how it is run.
+        teacher_sees: whether it looks at the crop, once for all, or at every crop as it is varied.
         steps: of training on identity alone, before the other tasks join.
         learning_rate: of those steps.
         adadistill: how the class centres follow the teacher.
@@ -52,43 +52,18 @@ class RecognitionConfiguration(Configuration):
     checkpoint: str | None = None
     input_mean: float = 127.5
     input_scale: float = Field(default=127.5, gt=0)
-    teacher: str | None = None
+    teacher: TeacherConfiguration | None = None
+    teacher_sees: TeacherSees = "crop"
     steps: int = Field(default=0, ge=0)
     learning_rate: float = Field(default=0.2, gt=0)
     adadistill: AdaDistillConfiguration = AdaDistillConfiguration()
 
-
-def features_of_file(
-    teacher: Path, faces: pd.DataFrame, crops: CropStore, *, dimension: int, threads: int
-) -> TeacherFeatures:
-    """What a teacher in an ONNX file says of the aligned crops of ``faces`` and of their mirror images.
-
-    Raises:
-        DataError: no face has an aligned crop.
-        ModelError: the file is missing, isn't a recogniser, or its features don't have ``dimension`` numbers.
-    """
-    face_ids, rows = aligned_faces(faces, crops)
-    features = embed_with_onnx(
-        teacher, face_ids, lambda index: crops.read_row(int(rows[index]), "aligned"), threads=threads
-    )
-    check_dimension(features, dimension)
-    return features
-
-
-def aligned_faces(faces: pd.DataFrame, crops: CropStore) -> tuple[list[str], NDArray[np.int64]]:
-    """The ids and store rows of those faces that have an aligned crop."""
-    rows = crops.rows(faces["crop"].tolist())
-    aligned = np.array([crops.encoded(int(row), "aligned") is not None for row in rows], dtype=bool)
-    return [str(face_id) for face_id in faces["face_id"].to_numpy()[aligned]], rows[aligned]
-
-
-def check_dimension(features: TeacherFeatures, dimension: int) -> None:
-    """Refuse a teacher whose features are not as long as the embedding that is to learn from them."""
-    if features.dimension != dimension:
-        raise ModelError(
-            f"The teacher's features have {features.dimension} dimensions but the embedding to be trained has "
-            f"{dimension}: set 'network.embedding_dimension' to {features.dimension}."
-        )
+    @field_validator("teacher")
+    @classmethod
+    def _is_somebody_else(cls, teacher: TeacherConfiguration | None) -> TeacherConfiguration | None:
+        if teacher is not None and teacher.kind_of_file == "trained":
+            raise ValueError("the network that is trained here can't be its own teacher; name a file")
+        return teacher
 
 
 def start_from_checkpoint(

@@ -7,6 +7,8 @@ on from random weights looks like training.
 
 from __future__ import annotations
 
+import itertools
+import math
 import pickle
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,8 +21,11 @@ from torch import Tensor
 
 from countenance.errors import ModelError
 from countenance.network.allinone import AllInOneNetwork
+from countenance.network.configuration import NetworkConfiguration, TrunkName
 from countenance.network.published import LAYOUTS, Layout
 from countenance.network.recogniser_graph import read_recogniser_graph
+from countenance.network.trunks.iresnet import BLOCKS as IRESNET_BLOCKS
+from countenance.network.trunks.iresnet import WIDTHS as IRESNET_WIDTHS
 
 WRAPPERS: Final = ("state_dict", "state_dict_backbone")
 """Keys under which training scripts keep the recogniser beside other things."""
@@ -86,6 +91,62 @@ def load_recognition(
     _fold_input(tensors, network.configuration.trunk, input_mean, input_scale)
     network.load_state_dict(tensors, strict=False)
     return title
+
+
+def recogniser_configuration(path: Path) -> NetworkConfiguration:
+    """The network that a published recogniser's state dict is of: trunk, width, depth, input size, embedding dimension.
+
+    It does identity alone. Whether the weights fit is for :func:`load_recognition` to say.
+
+    Raises:
+        ModelError: the file is missing, unreadable or in no known layout, or it lacks what tells its size.
+    """
+    if not path.is_file():
+        raise ModelError(f"The recogniser {path.name} is not there: put it there.")
+    theirs = _unwrapped(_read(path), path)
+    layout = _layout_of(theirs, path)
+    try:
+        if "mobilefacenet" in layout.trunks:
+            pool = theirs[layout.name_of("identity.pool.0.weight")]
+            return NetworkConfiguration(
+                tasks="identity",
+                trunk="mobilefacenet",
+                blocks=_stage_blocks(theirs, layout),
+                input_size=16 * pool.shape[-1],
+                width_multiplier=len(theirs[layout.name_of("trunk.stem.0.weight")]) / 64,
+                embedding_dimension=len(theirs[layout.name_of("identity.project.weight")]),
+            )
+        last = theirs[layout.name_of("identity.fc.weight")]
+        return NetworkConfiguration(
+            tasks="identity",
+            trunk=_depth_of(theirs),
+            input_size=16 * math.isqrt(last.shape[1] // IRESNET_WIDTHS[-1]),
+            embedding_dimension=len(last),
+        )
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelError(
+            f"The recogniser {path.name} looks like {layout.title} but is of no size that is known: fetch it again."
+        ) from error
+
+
+def _stage_blocks(theirs: dict[str, Tensor], layout: Layout) -> tuple[int, int, int]:
+    def blocks(stage: str) -> int:
+        names = (layout.name_of(f"trunk.{stage}.{number}.expand.0.weight") for number in itertools.count())
+        return sum(1 for _ in itertools.takewhile(theirs.__contains__, names))
+
+    return blocks("stage1"), blocks("stage2"), blocks("stage3")
+
+
+def _depth_of(theirs: dict[str, Tensor]) -> TrunkName:
+    found = tuple(
+        len({name.split(".")[1] for name in theirs if name.startswith(f"layer{number}.")}) for number in range(1, 5)
+    )
+    names: dict[tuple[int, ...], TrunkName] = {
+        IRESNET_BLOCKS["iresnet18"]: "iresnet18",
+        IRESNET_BLOCKS["iresnet50"]: "iresnet50",
+        IRESNET_BLOCKS["iresnet100"]: "iresnet100",
+    }
+    return names[found]
 
 
 def _read(path: Path) -> Any:

@@ -11,7 +11,7 @@ import pandas as pd
 def run_ablation(
     manifest: pd.DataFrame,
     crops: Any,
-    features: pd.DataFrame,
+    features: Any,
     seal: dict[str, Any],
     training: dict[str, Any],
     ablation: dict[str, Any],
@@ -21,11 +21,11 @@ def run_ablation(
     from countenance.configuration import narrow
     from countenance.learning import ablation as room
     from countenance.learning.recipe import Recipe
-    from countenance.learning.tables import features_from_table
+    from countenance.learning.teacher_features import recognition_teaching
 
     recipe = narrow(Recipe, training, where="parameters_training.yml")
     configuration = narrow(room.AblationConfiguration, ablation, where="parameters_ablation.yml")
-    teacher = None if features.empty else features_from_table(features)
+    teacher = recognition_teaching(features, recipe)
     return room.run_ablation(manifest, crops, recipe, configuration, teacher=teacher, folder=Path(folder))
 
 

@@ -9,22 +9,12 @@ import pandas as pd
 
 
 def embed_with_teacher(
-    manifest: pd.DataFrame,
-    crops: Any,
-    network: Any,
-    recognition: pd.DataFrame,
-    parameters: dict[str, Any],
-    training: dict[str, Any],
-) -> pd.DataFrame:
-    """What the teacher says of every training face, computed once: the training room may have asked it already."""
-    from countenance.learning.recipe import Recipe
-    from countenance.learning.tables import features_from_table, features_table
+    manifest: pd.DataFrame, crops: Any, network: Any, parameters: dict[str, Any], cache_folder: str
+) -> Any:
+    """What the teacher says of every training face; what it said before, in whatever room, is in its cache."""
     from countenance.learning.teacher_features import teacher_features
 
-    configuration, recipe = _configuration(parameters), _narrow(Recipe, training, "training")
-    same = configuration.teacher == recipe.recognition.teacher
-    known = features_from_table(recognition) if same else None
-    return features_table(teacher_features(manifest, crops, network, configuration, known=known))
+    return teacher_features(manifest, crops, network, _configuration(parameters), cache=Path(cache_folder))
 
 
 def train_alone(
@@ -42,17 +32,19 @@ def train_alone(
 def distil(
     manifest: pd.DataFrame,
     crops: Any,
-    features: pd.DataFrame,
+    features: Any,
+    trained: Any,
     seal: dict[str, Any],
     parameters: dict[str, Any],
     sessions_folder: str,
 ) -> Any:
     """The student by AdaDistill."""
     from countenance.learning.recipe import train_student_distilled
-    from countenance.learning.tables import curves_table, effort_summary, features_from_table
+    from countenance.learning.tables import curves_table, effort_summary
+    from countenance.learning.teacher_features import teaching
 
-    teacher, session = features_from_table(features), Path(sessions_folder) / "student_distilled.session"
-    configuration = _configuration(parameters)
+    configuration, session = _configuration(parameters), Path(sessions_folder) / "student_distilled.session"
+    teacher = teaching(features, configuration, trained)
     network, record = train_student_distilled(manifest, crops, teacher, configuration, session=session)
     return network, curves_table(record), effort_summary(record)
 
@@ -61,17 +53,20 @@ def continue_on_faulty_delivery(
     student: Any,
     delivery: pd.DataFrame,
     crops: Any,
-    features: pd.DataFrame,
+    features: Any,
+    trained: Any,
     parameters: dict[str, Any],
     sessions_folder: str,
 ) -> Any:
     """The demonstration's damaged candidate: the distilled student, trained on with wrong labels."""
     from countenance.learning import recipe
-    from countenance.learning.tables import curves_table, effort_summary, features_from_table
+    from countenance.learning.tables import curves_table, effort_summary
+    from countenance.learning.teacher_features import teaching
 
-    teacher, session = features_from_table(features), Path(sessions_folder) / "student_damaged.session"
+    configuration, session = _configuration(parameters), Path(sessions_folder) / "student_damaged.session"
+    teacher = teaching(features, configuration, trained)
     network, record = recipe.continue_on_faulty_delivery(
-        student, delivery, crops, teacher, _configuration(parameters), session=session
+        student, delivery, crops, teacher, configuration, session=session
     )
     return network, curves_table(record), effort_summary(record)
 

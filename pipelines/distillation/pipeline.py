@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
             *exporting,
             node(
                 embed_with_teacher,
-                ["manifest", "crops", "all_in_one_network", "recognition_features", parameters, "params:training"],
+                ["manifest", "crops", "all_in_one_network", parameters, "params:teacher_cache_folder"],
                 "teacher_features",
                 name="embed_with_teacher",
             ),
@@ -41,7 +41,15 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 distil,
-                ["manifest", "crops", "teacher_features", "validation_seal", parameters, "params:sessions_folder"],
+                [
+                    "manifest",
+                    "crops",
+                    "teacher_features",
+                    "all_in_one_network",
+                    "validation_seal",
+                    parameters,
+                    "params:sessions_folder",
+                ],
                 ["student_distilled_network", "student_distilled_curves", "student_distilled_metrics"],
                 name="distil",
             ),
@@ -52,6 +60,7 @@ def create_pipeline() -> Pipeline:
                     "faulty_delivery",
                     "crops",
                     "teacher_features",
+                    "all_in_one_network",
                     parameters,
                     "params:sessions_folder",
                 ],

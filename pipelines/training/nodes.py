@@ -10,20 +10,20 @@ import pandas as pd
 FILE = "parameters_training.yml"
 
 
-def embed_for_recognition(manifest: pd.DataFrame, crops: Any, parameters: dict[str, Any]) -> pd.DataFrame:
+def embed_for_recognition(manifest: pd.DataFrame, crops: Any, parameters: dict[str, Any], cache_folder: str) -> Any:
     """What the recipe's teacher says of every training face; an empty table where the recipe has none."""
     from countenance.configuration import narrow
     from countenance.learning.recipe import Recipe
-    from countenance.learning.tables import features_table
     from countenance.learning.teacher_features import recognition_features
 
-    return features_table(recognition_features(manifest, crops, narrow(Recipe, parameters, where=FILE)))
+    recipe = narrow(Recipe, parameters, where=FILE)
+    return recognition_features(manifest, crops, recipe, cache=Path(cache_folder))
 
 
 def train_network(
     manifest: pd.DataFrame,
     crops: Any,
-    features: pd.DataFrame,
+    features: Any,
     seal: dict[str, Any],
     parameters: dict[str, Any],
     sessions_folder: str,
@@ -31,11 +31,12 @@ def train_network(
     """Train the all-in-one network on validated data; the network, its curves, its effort and what seven would cost."""
     from countenance.configuration import narrow
     from countenance.learning import recipe
-    from countenance.learning.tables import curves_table, effort_summary, features_from_table
+    from countenance.learning.tables import curves_table, effort_summary
+    from countenance.learning.teacher_features import recognition_teaching
     from countenance.network.costs import task_costs
 
-    teacher = None if features.empty else features_from_table(features)
     session = Path(sessions_folder) / "all_in_one.session"
     chosen = narrow(recipe.Recipe, parameters, where=FILE)
+    teacher = recognition_teaching(features, chosen)
     network, record = recipe.train_network(manifest, crops, chosen, teacher=teacher, session=session)
     return network, curves_table(record), effort_summary(record) | {"costs": task_costs(chosen.network).to_dict()}

@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 embed_for_recognition,
-                ["manifest", "crops", "params:training"],
+                ["manifest", "crops", "params:training", "params:teacher_cache_folder"],
                 "recognition_features",
                 name="embed_for_recognition",
             ),

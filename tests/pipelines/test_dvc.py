@@ -53,6 +53,7 @@ def test_a_stage_depends_on_the_parameters_that_its_room_reads(room: str):
         "incoming_crops": "ingestion",
         "releases_folder": "registration",
         "sessions_folder": "training",
+        "teacher_cache_folder": "training",
         "photo_search": "evaluation",
     }
     files = {f"conf/base/parameters_{own.get(name, name)}.yml" for name in names}

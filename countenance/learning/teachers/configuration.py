@@ -1,0 +1,110 @@
+"""Which teacher, and how it is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, model_validator
+
+from countenance.configuration import Configuration
+
+TRAINED_TEACHER: Final = "trained"
+"""Names the all-in-one network of the training room as the teacher, in place of a file."""
+
+Kind = Literal["onnx", "checkpoint", "table", "trained"]
+EngineName = Literal["openvino", "onnxruntime", "torch"]
+TeacherSees = Literal["crop", "augmented"]
+"""What a teacher looks at: the stored crop or its mirror image, or the crop as it was varied for the student.
+
+In the AdaDistill paper and its published code teacher and student get the same tensor, and the only variation is the
+mirror image; that is ``crop`` here. With more variation ``crop`` still asks for the feature of the unvaried face.
+"""
+
+_KIND_OF: Final[dict[str, Kind]] = {
+    ".onnx": "onnx",
+    ".safetensors": "checkpoint",
+    ".pt": "checkpoint",
+    ".pth": "checkpoint",
+    ".parquet": "table",
+}
+_ENGINES_OF: Final[dict[Kind, tuple[EngineName, ...]]] = {
+    "onnx": ("openvino", "onnxruntime"),
+    "checkpoint": ("openvino", "torch"),
+    "trained": ("openvino", "torch"),
+    "table": ("openvino", "onnxruntime", "torch"),
+}
+_INPUT_OF: Final[dict[Kind, tuple[float, float]]] = {"onnx": (127.0, 128.0), "checkpoint": (127.5, 127.5)}
+
+
+class TeacherConfiguration(Configuration):
+    """Which teacher, and how it is run; a plain text stands for ``{path: text}``.
+
+    Attributes:
+        path: ``trained`` (the training room's network), or a file: ``.onnx`` (one input [n, 3, 112, 112] RGB, one
+            output [n, D]), a ``.safetensors``, ``.pt`` or ``.pth`` checkpoint of a published recogniser or of our own
+            all-in-one network, or a ``.parquet`` table of embeddings by ``face_id``.
+        kind: what the file is, where its ending doesn't tell.
+        engine: what runs it. OpenVINO is the fastest on a CPU; checkpoints can be run by torch, on a GPU too, and ONNX
+            files by ONNX Runtime.
+        precision: ``fastest`` is bfloat16 with OpenVINO on a CPU that computes in it natively (cosine to float32 of
+            .9996 and more), and float32 otherwise. It belongs to the teacher's identity.
+        input_mean: what is subtracted from a pixel in 0..255; where it isn't given, 127 for an ONNX file and 127.5
+            otherwise. Our own networks know theirs.
+        input_scale: what is divided by then; 128, or 127.5.
+        device: of torch.
+        threads: of the engine; 0 = as many as torch has in the process that asks.
+        batch_size: crops that are embedded, with their mirror images, between two writes to the cache.
+        cached_as: what the cache keeps features in. A float16 row's cosine to its float32 row is above .999999.
+    """
+
+    path: str = TRAINED_TEACHER
+    kind: Kind | None = None
+    engine: EngineName = "openvino"
+    precision: Literal["fastest", "float32", "bfloat16"] = "fastest"
+    input_mean: float | None = None
+    input_scale: float | None = Field(default=None, gt=0)
+    device: Literal["cpu", "cuda", "auto"] = "cpu"
+    threads: int = Field(default=0, ge=0)
+    batch_size: int = Field(default=64, ge=1)
+    cached_as: Literal["float16", "float32"] = "float16"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, given: Any) -> Any:
+        return {"path": str(given)} if isinstance(given, str | Path) else given
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TeacherConfiguration:
+        if self.kind is None and self.path != TRAINED_TEACHER and Path(self.path).suffix not in _KIND_OF:
+            endings = ", ".join(_KIND_OF)
+            raise ValueError(f"the ending of '{self.path}' is none of {endings}; set 'kind' or choose another file")
+        kind = self.kind_of_file
+        if (kind == "trained") != (self.path == TRAINED_TEACHER):
+            raise ValueError(f"the path '{self.path}' is not of the kind '{kind}'; leave 'kind' away")
+        if self.engine not in _ENGINES_OF[kind]:
+            engines = " or ".join(_ENGINES_OF[kind])
+            raise ValueError(f"the engine '{self.engine}' can't run a teacher of the kind '{kind}'; choose {engines}")
+        if self.device != "cpu" and self.engine != "torch":
+            raise ValueError(f"the engine '{self.engine}' runs on the CPU only; set 'engine' to torch")
+        if self.precision == "bfloat16" and self.engine == "onnxruntime":
+            raise ValueError("the engine 'onnxruntime' computes in float32 only; choose another")
+        if kind not in _INPUT_OF and (self.input_mean, self.input_scale) != (None, None):
+            raise ValueError(f"a teacher of the kind '{kind}' has an input range of its own; leave it away")
+        return self
+
+    @property
+    def kind_of_file(self) -> Kind:
+        """The kind, as given or as the file's ending tells."""
+        if self.kind is not None:
+            return self.kind
+        return "trained" if self.path == TRAINED_TEACHER else _KIND_OF[Path(self.path).suffix]
+
+    @property
+    def input_range(self) -> tuple[float, float]:
+        """What is subtracted from a pixel in 0..255, and what is divided by then."""
+        mean, scale = _INPUT_OF.get(self.kind_of_file, (127.5, 127.5))
+        return (
+            mean if self.input_mean is None else self.input_mean,
+            scale if self.input_scale is None else self.input_scale,
+        )
