@@ -74,8 +74,9 @@ class DistillationConfiguration(Configuration):
     """Parameters of the distillation room.
 
     ``teacher`` is ``trained`` (the training room's network), the path of a file, or a mapping that also says how it is
-    run (:class:`TeacherConfiguration`). ``named_share`` is the share of the training people whose names the students are given; a teacher often comes from
-    where more people were named. All other faces are unnamed for the students, and keep their other labels.
+    run, see :class:`~countenance.learning.teachers.configuration.TeacherConfiguration`. ``named_share`` is the share of
+    the training people whose names the students are given; a teacher often comes from where more people were named. All
+    other faces are unnamed for the students, and keep their other labels.
     """
 
     seed: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,11 @@ def read_held_out(manifest: pd.DataFrame, crops: Any, network: Any) -> pd.DataFr
 
 
 def read_held_out_with_teacher(
-    manifest: pd.DataFrame, crops: Any, all_in_one_outputs: pd.DataFrame, parameters: dict[str, Any]
+    manifest: pd.DataFrame,
+    crops: Any,
+    all_in_one_outputs: pd.DataFrame,
+    parameters: dict[str, Any],
+    cache_folder: str,
 ) -> pd.DataFrame:
     """What the teacher says of them; where the all-in-one network is the teacher, that is known already."""
     from countenance.configuration import narrow
@@ -23,7 +28,8 @@ def read_held_out_with_teacher(
     from countenance.learning.recipe import DistillationConfiguration
 
     configuration = narrow(DistillationConfiguration, parameters, where="parameters_distillation.yml")
-    return outputs_of_teacher(configuration, manifest[manifest["split"] != "train"], crops, all_in_one_outputs)
+    held_out, cache = manifest[manifest["split"] != "train"], Path(cache_folder)
+    return outputs_of_teacher(configuration, held_out, crops, all_in_one_outputs, cache=cache)
 
 
 def search_photos(manifest: pd.DataFrame, crops: Any, network: Any, parameters: dict[str, Any]) -> pd.DataFrame:

@@ -21,7 +21,7 @@ def create_pipeline() -> Pipeline:
     reading.append(
         node(
             read_held_out_with_teacher,
-            ["manifest", "crops", "all_in_one_outputs", "params:distillation"],
+            ["manifest", "crops", "all_in_one_outputs", "params:distillation", "params:teacher_cache_folder"],
             "teacher_outputs",
             name="read_with_teacher",
         )
