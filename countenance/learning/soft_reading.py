@@ -5,16 +5,29 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from countenance.errors import DataError, ModelError
-from countenance.learning.batches import CropReader
+from countenance.learning.crop_reader import CropReader
 from countenance.learning.readings import SeenView, canonical_views, with_mirror_image
+from countenance.learning.recipe import DistillationConfiguration, training_rows
 from countenance.learning.soft_targets import VIEWS, SoftTable
 from countenance.learning.views import CANONICAL_WARP
 from countenance.network.allinone import AllInOneNetwork
+from countenance.network.configuration import LandmarkScheme
 
 SMALLEST_PROBABILITY = 1e-12
+
+
+def read_configured(
+    network: AllInOneNetwork, manifest: pd.DataFrame, crops: CropReader, configuration: DistillationConfiguration
+) -> SoftTable | None:
+    """What a network says of every training face, if the students are to learn anything from it."""
+    if not configuration.soft.asked:
+        return None
+    rows = training_rows(manifest)
+    return read_softly(network, rows[rows["is_face"]], crops)
 
 
 def read_softly(
@@ -94,3 +107,35 @@ def _finite(values: Tensor, name: str) -> np.ndarray[tuple[int, ...], np.dtype[n
     if not bool(torch.isfinite(values).all()):
         raise ModelError(f"The teacher's '{name}' is not finite for some face: use an undamaged teacher.")
     return values.float().cpu().numpy()
+
+
+_LISTS = ("gender_logit", "smile_logit", "age_years", "age_logits", "pose_deg", "landmarks", "visibility_logit")
+
+
+def soft_frame(table: SoftTable | None) -> pd.DataFrame:
+    """A soft table as a data frame, a row a face with every reading as a flat list; without a table, no row."""
+    if table is None:
+        return pd.DataFrame({"face_id": [], "landmark_scheme": [], **{name: [] for name in _LISTS}}, dtype="object")
+    lists = {name: list(getattr(table, name).reshape(len(table.face_ids), -1)) for name in _LISTS}
+    return pd.DataFrame({"face_id": table.face_ids, "landmark_scheme": table.scheme, **lists})
+
+
+def soft_table(frame: pd.DataFrame) -> SoftTable | None:
+    """The inverse of :func:`soft_frame`.
+
+    Raises:
+        ModelError: rows differ in length, or a reading is infinite.
+    """
+    if frame.empty:
+        return None
+    faces = len(frame)
+    shapes = {"age_logits": (faces, 2, -1), "landmarks": (faces, -1, 2)}
+    try:
+        readings = {name: np.stack([np.asarray(row, dtype=np.float32) for row in frame[name]]) for name in _LISTS}
+        scheme = TypeAdapter(LandmarkScheme).validate_python(str(frame["landmark_scheme"].iloc[0]))
+    except ValueError as error:
+        raise ModelError(
+            "The table of the teacher's soft outputs isn't what was written: run the distillation pipeline again."
+        ) from error
+    shaped = {name: values.reshape(shapes.get(name, values.shape)) for name, values in readings.items()}
+    return SoftTable(face_ids=tuple(str(face_id) for face_id in frame["face_id"]), scheme=scheme, **shaped)
