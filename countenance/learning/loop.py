@@ -78,11 +78,12 @@ class TrainingLoop:
         self,
         session: TrainingSession | None = None,
         identity: Identity | None = None,
-        watch: Callable[[int], None] | None = None,
+        watch: Callable[[int, AllInOneNetwork], None] | None = None,
     ) -> None:
         """Train to the end, going on from the session's state if it has one, and keeping it up to date.
 
-        ``watch`` is called after each step with the number of steps done; what it raises ends the training.
+        ``watch`` is called after each step with the number of steps done and the network, which it leaves as it is; what
+        it raises ends the training.
 
         Raises:
             TrainingError: something isn't finite, or the session's state is refused.
@@ -99,7 +100,7 @@ class TrainingLoop:
                     if session is not None and (last or (step + 1) % self._configuration.checkpoint_every == 0):
                         self._save(session, identity)
                     if watch is not None:
-                        watch(step + 1)
+                        watch(step + 1, self._network)
             except TrainingError as error:
                 if session is not None and session.file.is_file():
                     raise TrainingError(f"{error} The last good state is kept in {session.file}.") from error

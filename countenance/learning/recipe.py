@@ -177,7 +177,7 @@ def train_student_distilled(
     *,
     soft: SoftTable | None = None,
     session: Path | None = None,
-    watch: Callable[[int], None] | None = None,
+    watch: Callable[[int, AllInOneNetwork], None] | None = None,
 ) -> Trained:
     """Train the student by AdaDistill: identity from the teacher's features, the other tasks from the labels.
 
@@ -188,7 +188,7 @@ def train_student_distilled(
         configuration: of the room.
         soft: what the all-in-one teacher says of the other tasks, which are then learned from that, too.
         session: a folder to keep the state in.
-        watch: called after every step with the number of steps done.
+        watch: called after every step with the number of steps done and the network.
     """
     torch.manual_seed(configuration.seed)
     network = AllInOneNetwork(configuration.network)
@@ -250,7 +250,7 @@ def _distil(
     session: Path | None,
     *,
     soft: SoftTable | None,
-    watch: Callable[[int], None] | None = None,
+    watch: Callable[[int, AllInOneNetwork], None] | None = None,
 ) -> TrainingRecord:
     dataset = FaceDataset(
         rows,

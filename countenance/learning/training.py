@@ -32,7 +32,7 @@ def train_all_in_one(
     *,
     header: IdentityHeader,
     session: TrainingSession | None = None,
-    watch: Callable[[int], None] | None = None,
+    watch: Callable[[int, AllInOneNetwork], None] | None = None,
 ) -> TrainingRecord:
     """Train a network in place on all the tasks that the data is labelled for.
 
@@ -48,8 +48,8 @@ def train_all_in_one(
         session: where the state is kept while training goes on. The same call after an interruption goes on from the
             last state, to the same result as without the interruption. The finished state stays there until the caller,
             who has put the network in a safe place, calls :meth:`TrainingSession.remove`.
-        watch: called after every step with the number of steps done, while the network is as that step left it; what
-            it raises ends the training. For one process only.
+        watch: called after every step with the number of steps done and the network, which it leaves as it is; what it
+            raises ends the training. For one process only.
 
     Raises:
         TrainingError: a loss or gradient isn't finite (the text names the task, the step and the sources of its batch),
@@ -91,7 +91,7 @@ class _Work:
         configuration: TrainingConfiguration,
         session: TrainingSession | None,
         identity: Identity,
-        watch: Callable[[int], None] | None = None,
+        watch: Callable[[int, AllInOneNetwork], None] | None = None,
     ) -> None:
         self.network, self.header, self.dataset = network, header, dataset
         self.configuration, self.session, self.identity = configuration, session, identity

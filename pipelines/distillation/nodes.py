@@ -17,6 +17,13 @@ def embed_with_teacher(
     return teacher_features(manifest, crops, network, _configuration(parameters), cache=Path(cache_folder))
 
 
+def ask_about_other_tasks(manifest: pd.DataFrame, crops: Any, network: Any, parameters: dict[str, Any]) -> pd.DataFrame:
+    """What the training room's network says of the training faces beside identity; no row where nobody learns it."""
+    from countenance.learning.soft_reading import read_configured, soft_frame
+
+    return soft_frame(read_configured(network, manifest, crops, _configuration(parameters)))
+
+
 def train_alone(
     manifest: pd.DataFrame, crops: Any, seal: dict[str, Any], parameters: dict[str, Any], sessions_folder: str
 ) -> Any:
@@ -33,6 +40,7 @@ def distil(
     manifest: pd.DataFrame,
     crops: Any,
     features: Any,
+    soft: pd.DataFrame,
     trained: Any,
     seal: dict[str, Any],
     parameters: dict[str, Any],
@@ -40,12 +48,15 @@ def distil(
 ) -> Any:
     """The student by AdaDistill."""
     from countenance.learning.recipe import train_student_distilled
+    from countenance.learning.soft_reading import soft_table
     from countenance.learning.tables import curves_table, effort_summary
     from countenance.learning.teacher_features import teaching
 
     configuration, session = _configuration(parameters), Path(sessions_folder) / "student_distilled.session"
     teacher = teaching(features, configuration, trained)
-    network, record = train_student_distilled(manifest, crops, teacher, configuration, session=session)
+    network, record = train_student_distilled(
+        manifest, crops, teacher, configuration, soft=soft_table(soft), session=session
+    )
     return network, curves_table(record), effort_summary(record)
 
 
@@ -54,19 +65,21 @@ def continue_on_faulty_delivery(
     delivery: pd.DataFrame,
     crops: Any,
     features: Any,
+    soft: pd.DataFrame,
     trained: Any,
     parameters: dict[str, Any],
     sessions_folder: str,
 ) -> Any:
     """The demonstration's damaged candidate: the distilled student, trained on with wrong labels."""
     from countenance.learning import recipe
+    from countenance.learning.soft_reading import soft_table
     from countenance.learning.tables import curves_table, effort_summary
     from countenance.learning.teacher_features import teaching
 
     configuration, session = _configuration(parameters), Path(sessions_folder) / "student_damaged.session"
     teacher = teaching(features, configuration, trained)
     network, record = recipe.continue_on_faulty_delivery(
-        student, delivery, crops, teacher, configuration, session=session
+        student, delivery, crops, teacher, configuration, soft=soft_table(soft), session=session
     )
     return network, curves_table(record), effort_summary(record)
 

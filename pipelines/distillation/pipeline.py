@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from pipelines.distillation.nodes import (
+    ask_about_other_tasks,
     continue_on_faulty_delivery,
     distil,
     embed_with_teacher,
@@ -34,6 +35,12 @@ def create_pipeline() -> Pipeline:
                 name="embed_with_teacher",
             ),
             node(
+                ask_about_other_tasks,
+                ["manifest", "crops", "all_in_one_network", parameters],
+                "soft_targets",
+                name="ask_about_other_tasks",
+            ),
+            node(
                 train_alone,
                 ["manifest", "crops", "validation_seal", parameters, "params:sessions_folder"],
                 ["student_alone_network", "student_alone_curves", "student_alone_metrics"],
@@ -45,6 +52,7 @@ def create_pipeline() -> Pipeline:
                     "manifest",
                     "crops",
                     "teacher_features",
+                    "soft_targets",
                     "all_in_one_network",
                     "validation_seal",
                     parameters,
@@ -60,6 +68,7 @@ def create_pipeline() -> Pipeline:
                     "faulty_delivery",
                     "crops",
                     "teacher_features",
+                    "soft_targets",
                     "all_in_one_network",
                     parameters,
                     "params:sessions_folder",
