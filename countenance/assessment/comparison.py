@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from countenance.assessment.compatibility import assess_compatibility, compatibility_numbers
 from countenance.assessment.fairness import FairnessConfiguration, assess_by_group
 from countenance.assessment.held_out import AssessmentConfiguration, assess, compare, join_outputs
 from countenance.assessment.non_inferiority import paired_tar_difference
@@ -31,7 +32,8 @@ def assess_all(
 
     Returns:
         ``models`` (an assessment each), ``distillation_gain`` (paired difference of TAR at the headline FAR; None
-        without both students) and the ``headline_far``.
+        without both students), ``compatibility`` (a :class:`~countenance.assessment.compatibility.Compatibility` for
+        each configured pair of trained models) and the ``headline_far``.
     """
     unknown = {*configuration.thresholds_of, *configuration.thresholds_of.values()} - set(outputs)
     if unknown:
@@ -48,7 +50,12 @@ def assess_all(
         for model, said in track(trained.items(), what="Assessing models", total=len(trained), unit="model")
     }
     gain = _distillation_gain(manifest, trained, configuration)
-    return {"headline_far": configuration.headline_far, "models": models, "distillation_gain": gain}
+    return {
+        "headline_far": configuration.headline_far,
+        "models": models,
+        "distillation_gain": gain,
+        "compatibility": assess_compatibility(manifest, outputs, configuration),
+    }
 
 
 def _distillation_gain(
@@ -110,7 +117,8 @@ def headline_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
     if gain is not None:
         names = ("difference", "low", "high")
         numbers["distillation_gain"] = {name: gain[name] for name in names if gain[name] is not None}
-    return numbers
+    across = compatibility_numbers(report["compatibility"])
+    return numbers | ({"compatibility": across} if across else {})
 
 
 def bias_numbers(report: Mapping[str, Any]) -> dict[str, Any]:

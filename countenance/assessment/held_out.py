@@ -168,18 +168,27 @@ def compare(rows: pd.DataFrame, configuration: AssessmentConfiguration) -> Compa
         rows: as :func:`join_outputs` gives them.
         configuration: limit and seed.
     """
-    named = rows[rows["is_face"] & rows["subject_id"].notna()]
-    if named.empty:
-        raise AssessmentError("No face of this split has a subject: identity cannot be assessed on it.")
-    # Face ids are hashes, so their order is as good as chance and the same for every model.
-    turn = named.sort_values("face_id").groupby("subject_id").cumcount()
-    named = named[turn.reindex(named.index) < configuration.faces_per_subject]
+    named = compared_faces(rows, configuration)
     pairs = ComparisonPairs.enumerate(
         named["subject_id"].to_numpy(),
         limit=configuration.non_mated_limit,
         generator=configuration.resampling.generator(),
     )
     return pairs.score(embeddings_of(named))
+
+
+def compared_faces(rows: pd.DataFrame, configuration: AssessmentConfiguration) -> pd.DataFrame:
+    """The named faces that are compared with one another: at most so many of each person.
+
+    Raises:
+        AssessmentError: there are none.
+    """
+    named = rows[rows["is_face"] & rows["subject_id"].notna()]
+    if named.empty:
+        raise AssessmentError("No face of this split has a subject: identity cannot be assessed on it.")
+    # Face ids are hashes, so their order is as good as chance and the same for every model.
+    turn = named.sort_values("face_id").groupby("subject_id").cumcount()
+    return named[turn.reindex(named.index) < configuration.faces_per_subject]
 
 
 def embeddings_of(rows: pd.DataFrame) -> FloatArray:

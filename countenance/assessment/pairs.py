@@ -110,40 +110,54 @@ def _ascending(first: IntArray, second: IntArray, count: int) -> tuple[IntArray,
     return first[order], second[order]
 
 
-def pair_scores(features: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
+def pair_scores(
+    features: FloatArray, first: IntArray, second: IntArray, references: FloatArray | None = None
+) -> FloatArray:
     """Return the cosine of each pair of unit vectors, [P] float32.
 
     Args:
         features: unit vectors, [T, D].
         first: row of one side of each pair, [P].
         second: row of the other side, [P].
+        references: unit vectors that ``second`` is taken from, [T, D]; None takes both sides from ``features``.
 
     Raises:
-        AssessmentError: a row is not of unit length, or an index is out of range.
+        AssessmentError: a row is not of unit length, an index is out of range, or the two sides differ in shape.
     """
-    rows = np.ascontiguousarray(features, dtype=np.float32)
-    if rows.ndim != 2:
-        raise AssessmentError(f"The features have shape {rows.shape}: give [templates, dimensions].")
-    lengths = np.linalg.norm(rows, axis=1)
-    refuse_rows(~(np.abs(lengths - 1.0) < 1e-3), "the feature is not a unit vector")
+    rows = _unit_rows(features)
+    others = rows if references is None else _unit_rows(references)
+    if others.shape != rows.shape:
+        raise AssessmentError(
+            f"The two sides of the comparisons have shapes {rows.shape} and {others.shape}: give both the same rows, "
+            "of models with equally long embeddings."
+        )
     same_length(first=len(first), second=len(second))
     if len(first) and (min(first.min(), second.min()) < 0 or max(first.max(), second.max()) >= len(rows)):
         raise AssessmentError(f"A pair names a row outside the {len(rows):,} features: use the same row order.")
     used = len(np.unique(first))
     if len(first) * CELLS_PER_GATHERED_PAIR < used * len(rows):
-        return _gathered_scores(rows, first, second)
-    return _multiplied_scores(rows, first, second)
+        return _gathered_scores(rows, others, first, second)
+    return _multiplied_scores(rows, others, first, second)
 
 
-def _gathered_scores(rows: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
+def _unit_rows(features: FloatArray) -> FloatArray:
+    rows = np.ascontiguousarray(features, dtype=np.float32)
+    if rows.ndim != 2:
+        raise AssessmentError(f"The features have shape {rows.shape}: give [templates, dimensions].")
+    lengths = np.linalg.norm(rows, axis=1)
+    refuse_rows(~(np.abs(lengths - 1.0) < 1e-3), "the feature is not a unit vector")
+    return rows
+
+
+def _gathered_scores(rows: FloatArray, others: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
     scores = np.empty(len(first), dtype=np.float32)
     for start in range(0, len(first), GATHER_BLOCK):
         part = slice(start, start + GATHER_BLOCK)
-        scores[part] = np.einsum("pd,pd->p", rows[first[part]], rows[second[part]])
+        scores[part] = np.einsum("pd,pd->p", rows[first[part]], others[second[part]])
     return scores
 
 
-def _multiplied_scores(rows: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
+def _multiplied_scores(rows: FloatArray, others: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
     order = np.argsort(first, kind="stable")
     sorted_first = first[order]
     scores = np.empty(len(first), dtype=np.float32)
@@ -151,7 +165,7 @@ def _multiplied_scores(rows: FloatArray, first: IntArray, second: IntArray) -> F
         low, high = np.searchsorted(sorted_first, [start, start + BLOCK_ROWS])
         if low < high:
             wanted = order[low:high]
-            block = rows[start : start + BLOCK_ROWS] @ rows.T
+            block = rows[start : start + BLOCK_ROWS] @ others.T
             scores[wanted] = block[first[wanted] - start, second[wanted]]
     return scores
 
@@ -202,12 +216,15 @@ class ComparisonPairs:
             exhaustive=len(first) == _non_mated_count(codes[codes >= 0]),
         )
 
-    def score(self, features: FloatArray) -> ComparisonScores:
-        """Score every pair with one system's unit vectors, ``features`` [N, D] in the rows' order."""
+    def score(self, features: FloatArray, references: FloatArray | None = None) -> ComparisonScores:
+        """Score every pair with one system's unit vectors, ``features`` [N, D] in the rows' order.
+
+        With ``references`` [N, D], of another system on the same rows, the second of each pair is taken from there.
+        """
         return ComparisonScores(
             pairs=self,
-            mated=pair_scores(features, self.mated_first, self.mated_second),
-            non_mated=pair_scores(features, self.non_mated_first, self.non_mated_second),
+            mated=pair_scores(features, self.mated_first, self.mated_second, references),
+            non_mated=pair_scores(features, self.non_mated_first, self.non_mated_second, references),
         )
 
     def same_as(self, other: ComparisonPairs) -> bool:

@@ -50,12 +50,13 @@ def identity_section(evaluation: Mapping[str, Any], names: Names) -> list[dict[s
     tables = []
     for key, title in PROTOCOLS.items():
         fars = [entry["at"]["far"] for entry in models[shown[0]][key]] if shown else []
-        rows = [(names[model], [_tar_cell(entry) for entry in models[model][key]]) for model in shown]
+        rows = [(names[model], [tar_cell(entry) for entry in models[model][key]]) for model in shown]
         tables.append({"title": title, "fars": [f"{far:g}" for far in fars], "rows": rows})
     return tables
 
 
-def _tar_cell(entry: Mapping[str, Any]) -> Shown:
+def tar_cell(entry: Mapping[str, Any]) -> Shown:
+    """A stored :class:`~countenance.assessment.verification.TarAtFar` as shown, with its counts."""
     at = entry["at"]
     if entry["tar"] is None:
         reason = (

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from countenance.assessment.kpi import KpiSheet
 from countenance.reporting import measured_sections, multitask_sections, sections, source_sections
+from countenance.reporting.compatibility_sections import compatibility_plot, compatibility_section
 from countenance.reporting.faces import FacePicture, face_context
 from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
 from countenance.reporting.multitask_plots import forest_plot, interference_plot
@@ -92,6 +93,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "headline_far": inputs.evaluation.get("headline_far"),
         "identity": measured_sections.identity_section(inputs.evaluation, names),
         "operating": measured_sections.operating_section(inputs.evaluation, names),
+        "compatibility": compatibility_section(inputs.evaluation, names),
         "sources": source_sections.source_section(inputs.evaluation, names),
         "detection": source_sections.detection_section(inputs.evaluation),
         "groups": measured_sections.group_section(inputs.bias, names),
@@ -116,6 +118,7 @@ def _plots(inputs: ReportInputs) -> dict[str, Any]:
     return {
         "identity": identity_plot(inputs.evaluation, series) if evaluated else None,
         "tasks": task_plot(inputs.evaluation, series) if evaluated else None,
+        "compatibility": compatibility_plot(inputs.evaluation, inputs.names),
         "groups": group_plot(inputs.bias, series),
         "detection": detection_plot(inputs.evaluation),
         "curves": curves_plot(inputs.curves, series),

@@ -37,6 +37,7 @@ NOISE = {"teacher": 0.55, "student_alone": 0.9, "student_distilled": 0.7, "stude
 PEOPLE, PHOTOS, DIMENSIONS = 36, 5, 24
 ASSESSMENT = AssessmentConfiguration(
     fars=(1e-4, 1e-2, 1e-1),
+    compatible_with={"student_distilled": ("teacher", "student_alone")},
     resampling=Resampling(seed=1, resamples=60),
     cost=CostModel(
         currency="EUR", cost_false_match=500.0, cost_false_non_match=2.0, mated_prior=0.95, maximum_fmr=0.03
