@@ -1,0 +1,160 @@
+"""Ways to train one student, on people that none of them saw: 1:1 accuracy, TAR at a FAR, and what each gains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+
+from countenance.assessment.balanced_pairs import AccuracyResampler, BalancedPairs
+from countenance.assessment.held_out import (
+    AssessmentConfiguration,
+    compare,
+    compared_faces,
+    embeddings_of,
+    join_outputs,
+)
+from countenance.assessment.seeded import SeededReplicates, difference, measured, seed_draws
+from countenance.assessment.verification import TarResampler
+from countenance.configuration import Configuration
+from countenance.errors import AssessmentError
+from countenance.progress import track
+
+METRICS = ("accuracy", "tar")
+TEACHER = "teacher"
+
+Said = Callable[[str, int], pd.DataFrame]
+"""What the network of a row and seed said of the validation and test faces."""
+
+
+class MethodAssessment(Configuration):
+    """How the rows of a comparison are judged.
+
+    Attributes:
+        folds: of the 1:1 accuracy.
+        pairs_per_fold: of the 1:1 accuracy, half of them mated.
+        reference: the row that all others are compared with.
+        headline: the row whose effect by group is told first.
+        contrasts: further pairs of rows to compare, candidate first.
+        worst_group_fnmr: the worst group's FNMR may rise by at most so much (proportion).
+        worst_group_fmr_ratio: the worst group's FMR may be at most so many times that of the reference.
+    """
+
+    folds: int = Field(default=10, ge=2)
+    pairs_per_fold: int = Field(default=600, ge=2)
+    reference: str = "alone"
+    headline: str = "weighted"
+    contrasts: tuple[tuple[str, str], ...] = ()
+    worst_group_fnmr: float = Field(default=0.01, ge=0.0)
+    worst_group_fmr_ratio: float = Field(default=1.25, ge=1.0)
+
+
+def assess_methods(
+    manifest: pd.DataFrame,
+    rows: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    said: Said,
+    teacher: pd.DataFrame | None,
+    judged: MethodAssessment,
+    configuration: AssessmentConfiguration,
+) -> dict[str, Any]:
+    """Measure every row on the same test faces, and compare each with the reference.
+
+    Args:
+        manifest: every row, with ``landmarks_5``.
+        rows: of the comparison.
+        seeds: that each was trained from.
+        said: what their networks said, at least of the named test faces.
+        teacher: what the teacher said of them, or None.
+        judged: pairs, folds and contrasts.
+        configuration: headline FAR and resampling.
+
+    Returns:
+        ``rows`` (by name: ``accuracy`` and ``tar``, and what each gains over the reference: ``accuracy_gain``,
+        ``tar_gain``), ``teacher`` (``accuracy`` and ``tar``, or None), ``contrasts``, ``pairs`` and ``subjects``.
+
+    Raises:
+        AssessmentError: a row of the judgement isn't there, a face has no output, or there are too few people.
+    """
+    named = {judged.reference, judged.headline, *(row for pair in judged.contrasts for row in pair)}
+    if named - set(rows):
+        raise AssessmentError(
+            f"The comparison has no row '{min(named - set(rows))}': name one of {', '.join(rows)} "
+            "in parameters_method_comparison.yml."
+        )
+    asked = manifest[manifest["face_id"].isin(said(rows[0], seeds[0])["face_id"])]
+    pairs = _drawn_pairs(join_outputs(asked, said(rows[0], seeds[0]), "test"), judged, configuration)
+    systems = {
+        row: _system(asked, [said(row, seed) for seed in seeds], pairs, configuration)
+        for row in track(rows, what="measuring", total=len(rows), unit="method")
+    }
+    level, draws = configuration.resampling.level, seed_draws(len(seeds), configuration.resampling)
+
+    def gains(candidate: str, reference: str) -> dict[str, Any]:
+        new, old = systems[candidate], systems[reference]
+        return {f"{name}_gain": difference(new[name], old[name], draws, level=level).to_dict() for name in METRICS}
+
+    return {
+        "rows": {row: _values(system, len(seeds), configuration) | gains(row, judged.reference)
+                 for row, system in systems.items()},
+        "teacher": None if teacher is None
+        else _values(_system(asked, [teacher], pairs, configuration), 1, configuration),
+        "contrasts": [{"candidate": one, "reference": other, **gains(one, other)} for one, other in judged.contrasts],
+        "pairs": len(pairs.fold),
+        "subjects": len(pairs.subjects),
+    }  # fmt: skip
+
+
+def _drawn_pairs(rows: pd.DataFrame, judged: MethodAssessment, configuration: AssessmentConfiguration) -> BalancedPairs:
+    return BalancedPairs.draw(
+        compared_faces(rows, configuration)["subject_id"].to_numpy(),
+        folds=judged.folds,
+        pairs_per_fold=judged.pairs_per_fold,
+        generator=configuration.resampling.generator(),
+    )
+
+
+def _system(
+    asked: pd.DataFrame, said: Sequence[pd.DataFrame], pairs: BalancedPairs, configuration: AssessmentConfiguration
+) -> dict[str, SeededReplicates]:
+    joined = [join_outputs(asked, outputs, "test") for outputs in said]
+    scores = [compare(rows, configuration) for rows in joined]
+    tar = [TarResampler(each, configuration.headline_far) for each in scores]
+    accuracy = [
+        AccuracyResampler(pairs, pairs.score(embeddings_of(compared_faces(rows, configuration)))) for rows in joined
+    ]
+    resampling, subjects = configuration.resampling, len(pairs.subjects)
+    return {
+        "accuracy": SeededReplicates.of(accuracy, subjects, resampling),
+        "tar": SeededReplicates.of(tar, subjects, resampling),
+    }
+
+
+def _values(
+    system: Mapping[str, SeededReplicates], seeds: int, configuration: AssessmentConfiguration
+) -> dict[str, Any]:
+    level, draws = configuration.resampling.level, seed_draws(seeds, configuration.resampling)
+    return {name: measured(system[name], draws, level=level).to_dict() for name in METRICS}
+
+
+def comparison_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a comparison's report that are compared from run to run."""
+    numbers: dict[str, Any] = {row: _known(found) for row, found in report["rows"].items()}
+    if report["teacher"] is not None:
+        numbers[TEACHER] = _known(report["teacher"])
+    for contrast in report["contrasts"]:
+        numbers[f"{contrast['candidate']} over {contrast['reference']}"] = _known(contrast)
+    return numbers
+
+
+def _known(found: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name if part == "value" else f"{name}_{part}": value[part]
+        for name, value in found.items()
+        if isinstance(value, Mapping)
+        for part in ("value", "low", "high")
+        if value[part] is not None
+    }

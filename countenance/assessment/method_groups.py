@@ -1,0 +1,162 @@
+"""What distillation does to each group of people, beside the same student alone: it must not make the worst one worse.
+
+Each network decides at the threshold of the operating FAR on the validation people, common to all groups, as it would
+in service. FMR is over strangers of one group; see :mod:`countenance.assessment.differential`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from countenance.assessment.differential import GroupErrorCounts
+from countenance.assessment.fairness import FairnessConfiguration, group_of_subjects
+from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs, operating_point
+from countenance.assessment.method_comparison import MethodAssessment, Said
+from countenance.assessment.seeded import (
+    SeededMeasurement,
+    SeededReplicates,
+    difference,
+    measured,
+    seed_draws,
+    worst_difference,
+)
+from countenance.progress import track
+
+KEPT, WORSE, OPEN = "kept", "worse", "open"
+
+
+def assess_method_groups(
+    manifest: pd.DataFrame,
+    groups: pd.DataFrame,
+    rows: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    said: Said,
+    judged: MethodAssessment,
+    configuration: AssessmentConfiguration,
+    fairness: FairnessConfiguration,
+) -> dict[str, Any]:
+    """Error rates of every row by group, how they differ from the reference's, and whether the worst group is worse.
+
+    Args:
+        manifest: every row.
+        groups: ``face_id`` and one column an attribute, of the held-out faces.
+        rows: of the comparison.
+        seeds: that each was trained from.
+        said: what their networks said of the named validation and test faces.
+        judged: the reference and how much worse the worst group may be.
+        configuration: operating FAR, prices and resampling.
+        fairness: the attribute, and how many people a group needs.
+
+    Returns:
+        ``attribute``, ``groups`` (name, people and status of each), ``rows`` (by name: ``groups`` with ``fnmr``,
+        ``fmr``, ``fnmr_difference`` and ``fmr_difference`` of each shown group; ``worst`` with ``fnmr``, ``fmr_ratio``
+        and ``verdict``).
+    """
+    asked = manifest[manifest["face_id"].isin(said(rows[0], seeds[0])["face_id"])]
+    by_face = groups.set_index("face_id")[fairness.identity_attribute]
+    people = group_of_subjects(join_outputs(asked, said(rows[0], seeds[0]), "test"), by_face)
+    counted = {
+        row: [_counts(asked, said(row, seed), people, configuration, fairness) for seed in seeds]
+        for row in track(rows, what="measuring groups", total=len(rows), unit="method")
+    }
+    first = counted[judged.reference][0]
+    rates = {row: _rates(counts, configuration) for row, counts in counted.items()}
+    draws, level = seed_draws(len(seeds), configuration.resampling), configuration.resampling.level
+    return {
+        "attribute": fairness.identity_attribute,
+        "reference": judged.reference,
+        "headline": judged.headline,
+        "limits": {"fnmr": judged.worst_group_fnmr, "fmr_ratio": judged.worst_group_fmr_ratio},
+        "groups": [_group(first, code, fairness) for code in range(len(first.all_names))],
+        "rows": {
+            row: {
+                "groups": {
+                    name: _by_group(found, rates[judged.reference], column, draws, level)
+                    for column, name in enumerate(first.names)
+                },
+                "worst": _worst(found, rates[judged.reference], draws, level, judged) if first.names else None,
+            }
+            for row, found in rates.items()
+        },
+    }
+
+
+def verdict_on(found: SeededMeasurement, limit: float, none: float) -> str:
+    """``kept`` where the whole interval is within the limit, ``worse`` where it lies above "no change", else ``open``.
+
+    Args:
+        found: by how much, or how many times, the worst group's error rate changed.
+        limit: how much it may.
+        none: the value of no change: 0 of a difference, 1 of a ratio.
+    """
+    if found.low is None or found.high is None:
+        return OPEN
+    if found.high <= limit:
+        return KEPT
+    return WORSE if found.low > none else OPEN
+
+
+def _counts(
+    asked: pd.DataFrame,
+    outputs: pd.DataFrame,
+    people: Mapping[str, str],
+    configuration: AssessmentConfiguration,
+    fairness: FairnessConfiguration,
+) -> GroupErrorCounts:
+    calibration = compare(join_outputs(asked, outputs, "validation"), configuration)
+    scores = compare(join_outputs(asked, outputs, "test"), configuration)
+    point = operating_point(calibration, scores, configuration.cost, configuration.operating_far)
+    return GroupErrorCounts(scores, people, point.threshold, fairness.sizes)
+
+
+def _rates(counts: Sequence[GroupErrorCounts], configuration: AssessmentConfiguration) -> dict[str, SeededReplicates]:
+    subjects, resampling = counts[0].subjects, configuration.resampling
+    return {
+        "fnmr": SeededReplicates.of([each.fnmr for each in counts], subjects, resampling),
+        "fmr": SeededReplicates.of([each.fmr for each in counts], subjects, resampling),
+    }
+
+
+def _group(counts: GroupErrorCounts, code: int, fairness: FairnessConfiguration) -> dict[str, Any]:
+    size = int(counts.members[code])
+    status = fairness.sizes.status(size)
+    shown = counts.all_names[code] in counts.names
+    return {"group": counts.all_names[code], "status": status, "subjects": size if shown else None}
+
+
+def _by_group(
+    found: Mapping[str, SeededReplicates],
+    reference: Mapping[str, SeededReplicates],
+    column: int,
+    draws: Any,
+    level: float,
+) -> dict[str, Any]:
+    one = {name: (_of_group(found[name], column), _of_group(reference[name], column)) for name in ("fnmr", "fmr")}
+    return {name: measured(new, draws, level=level).to_dict() for name, (new, _) in one.items()} | {
+        f"{name}_difference": difference(new, old, draws, level=level).to_dict() for name, (new, old) in one.items()
+    }
+
+
+def _of_group(found: SeededReplicates, column: int) -> SeededReplicates:
+    return SeededReplicates(found.point[:, column], found.drawn[:, :, column])
+
+
+def _worst(
+    found: Mapping[str, SeededReplicates],
+    reference: Mapping[str, SeededReplicates],
+    draws: Any,
+    level: float,
+    judged: MethodAssessment,
+) -> dict[str, Any]:
+    fnmr = worst_difference(found["fnmr"], reference["fnmr"], draws, level=level)
+    fmr = worst_difference(found["fmr"], reference["fmr"], draws, level=level, ratio=True)
+    each = {
+        verdict_on(fnmr, judged.worst_group_fnmr, 0.0),
+        verdict_on(fmr, judged.worst_group_fmr_ratio, 1.0),
+    }
+    verdict = WORSE if WORSE in each else OPEN if OPEN in each else KEPT
+    return {"fnmr": fnmr.to_dict(), "fmr_ratio": fmr.to_dict(), "verdict": verdict}
