@@ -20,7 +20,7 @@ from countenance.learning.ablation import (
 from countenance.learning.batches import BatchConfiguration, FaceDataset
 from countenance.learning.recipe import Recipe
 from countenance.learning.recognition import RecognitionConfiguration
-from countenance.learning.teacher import TeacherFeatures
+from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration
 from tests.learning.faces import NETWORK, small_world
 
@@ -154,7 +154,7 @@ def test_each_network_is_asked_only_what_its_task_is_labelled_for(world, finishe
     test = world[0][world[0]["split"] == "test"]
     assert set(said_by(runs, folder, TOGETHER, 3)["face_id"]) == set(test["face_id"])
     assert set(said_by(runs, folder, "gender", 3)["face_id"]) == set(test.loc[test["gender"].notna(), "face_id"])
-    with pytest.raises(DataError, match="'gender' of seed 4 is not in"):
+    with pytest.raises(DataError, match="task 'gender' and seed 4 is not in"):
         said_by(runs, folder, "gender", 4)
 
 

@@ -6,7 +6,7 @@ from countenance.errors import DataError, ModelError
 from countenance.learning.augmentation import NO_AUGMENTATION, AugmentationConfiguration
 from countenance.learning.batches import BatchConfiguration, FaceDataset
 from countenance.learning.prefetching import prefetched
-from countenance.learning.teacher import TeacherFeatures
+from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.views import CANONICAL_WARP, MIRRORED_ORDER
 from tests.learning.faces import FIVE_POINTS, NETWORK, CropsInMemory, manifest, manifest_row, pattern, small_world
 

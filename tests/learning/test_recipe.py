@@ -20,13 +20,13 @@ from countenance.learning.recipe import (
     training_rows,
 )
 from countenance.learning.recognition import RecognitionConfiguration
-from countenance.learning.teacher import TeacherFeatures
 from countenance.learning.teacher_features import teacher_features
+from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from tests.learning.faces import CropsInMemory, manifest, manifest_row, pattern, small_world
-from tests.learning.test_teacher import write_recogniser
+from tests.learning.recognisers import write_recogniser
 
 NETWORK = NetworkConfiguration(
     input_size=32, widths=(8, 8, 8, 8), depths=(0, 0, 0, 0), embedding_dimension=16, identity_width=16, fused_width=6,
@@ -247,13 +247,12 @@ def test_a_checkpoint_that_is_no_recogniser_of_this_trunk_stops_the_training(wor
         train_network(*world, RECIPE.model_copy(update={"recognition": foreign}))
 
 
-def test_a_teacher_that_was_asked_before_is_not_asked_again(world, trained, features):
-    told = TeacherFeatures(features.face_ids[::-1], features.features[::-1].copy())
-    again = teacher_features(*world, None, students(), known=told)
-    assert again.face_ids == features.face_ids
-    np.testing.assert_array_equal(again.features, features.features)
-    # Of fewer faces than are needed it is no help: the teacher is asked about all of them.
-    fewer = TeacherFeatures(told.face_ids[1:], told.features[1:])
-    np.testing.assert_array_equal(
-        teacher_features(*world, trained, students(), known=fewer).features, features.features
-    )
+
+def test_fixed_centres_of_a_recipe_are_the_teachers_class_means(world, trained):
+    rows, crops = world
+    recognition = RecognitionConfiguration.model_validate({"adadistill": {"alpha": "fixed"}})
+    recipe = RECIPE.model_copy(update={"recognition": recognition})
+    everybody = students(distilled={"unnamed_as_classes": True})
+    _, record = train_network(rows, crops, recipe, teacher=teacher_features(rows, crops, trained, everybody))
+    assert np.isfinite(record.curves["loss/identity"]).all()
+    assert "centre_agreement" in record.curves and "alpha" not in record.curves

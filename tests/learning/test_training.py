@@ -11,7 +11,7 @@ from countenance.learning.batches import BatchConfiguration, FaceDataset
 from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader
 from countenance.learning.identity_header import MarginSoftmaxHeader
 from countenance.learning.interference import interference_table
-from countenance.learning.teacher import TeacherFeatures
+from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration, learning_rate_at, train_all_in_one
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.costs import count_parameters

@@ -1,5 +1,0 @@
-"""Moved: see :mod:`countenance.learning.teachers`."""
-
-from countenance.learning.teachers.features import TeacherFeatures
-
-__all__ = ["TeacherFeatures"]
