@@ -7,14 +7,12 @@ them. Both start from the same random weights, or from the recipe's recognition 
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -22,14 +20,13 @@ from countenance.configuration import Configuration
 from countenance.data.crop_store import CropStore
 from countenance.errors import DataError
 from countenance.learning.fingerprint import fingerprint
-from countenance.learning.labels import labels_of
+from countenance.learning.kept_runs import data_digest, done_once, keep_table, kept_table, what_counts
 from countenance.learning.outputs import network_outputs
 from countenance.learning.recipe import Recipe, train_network
 from countenance.learning.tables import effort_summary
-from countenance.learning.teacher import TeacherFeatures
+from countenance.learning.teachers.features import TeacherFeatures
 from countenance.network.losses import MultiTaskWeights
 from countenance.progress import track
-from countenance.storage import write_aside
 
 TOGETHER: Final = "together"
 
@@ -176,10 +173,7 @@ def run_ablation(
     runs = []
     plan = planned_runs(manifest, crops, recipe, configuration, teacher=teacher)
     for run in track(plan, what="ablation", total=len(plan), unit="run"):
-        note = folder / run.digest / "run.json"
-        if not note.is_file():
-            _train_and_read(run, manifest, crops, folder / run.digest)
-        found = json.loads(note.read_text(encoding="utf-8"))
+        found = done_once(folder / run.digest, partial(_train_and_read, run, manifest, crops))
         runs.append({"task": run.task, "seed": run.recipe.seed, "digest": run.digest, **found})
     return runs
 
@@ -200,14 +194,16 @@ def planned_runs(
     tasks = labelled_tasks(manifest)
     if not tasks:
         raise DataError("No task is labelled in both training and test rows: check the splits and the sources' labels.")
-    data = _data_digest(manifest, crops, recipe)
-    taught = fingerprint(teacher)
+    checkpoint = recipe.recognition.checkpoint
+    start = None if checkpoint is None else Path(checkpoint).read_bytes()
+    data = fingerprint(data_digest(manifest, crops, recipe.network.landmark_scheme), start)
+    taught = None if teacher is None else teacher.identity
     plan = []
     for seed in configuration.seeds:
         recipes = ablation_recipes(recipe, steps=configuration.steps, seed=seed)
         for task in (TOGETHER, *tasks):
             with_teacher = teacher is not None and task in (TOGETHER, "identity")
-            digest = fingerprint(task, _what_counts(recipes[task]), data, taught if with_teacher else None)
+            digest = fingerprint(task, what_counts(recipes[task]), data, taught if with_teacher else None)
             plan.append(PlannedRun(task, recipes[task], teacher if with_teacher else None, digest))
     return plan
 
@@ -218,14 +214,11 @@ def said_by(runs: Sequence[Mapping[str, Any]], folder: Path, task: str, seed: in
     Raises:
         DataError: the run isn't there.
     """
-    digest = next((run["digest"] for run in runs if (run["task"], run["seed"]) == (task, seed)), "")
-    path = folder / str(digest) / "outputs.parquet"
-    if not path.is_file():
-        raise DataError(f"The ablation's run '{task}' of seed {seed} is not in {folder}: run the ablation again.")
-    return pd.read_parquet(path)
+    digest = next((str(run["digest"]) for run in runs if (run["task"], run["seed"]) == (task, seed)), "")
+    return kept_table(folder, digest, "outputs", run=f"of the task '{task}' and seed {seed}")
 
 
-def _train_and_read(run: PlannedRun, manifest: pd.DataFrame, crops: CropStore, folder: Path) -> None:
+def _train_and_read(run: PlannedRun, manifest: pd.DataFrame, crops: CropStore, folder: Path) -> dict[str, Any]:
     nameless_too = run.teacher is not None or run.recipe.batches.unnamed_as_classes
     rows = manifest if run.task == TOGETHER else _rows_for(run.task, manifest, nameless_too=nameless_too)
     sources = set(rows.loc[rows["split"] == "train", "source"])
@@ -237,11 +230,8 @@ def _train_and_read(run: PlannedRun, manifest: pd.DataFrame, crops: CropStore, f
     if run.task != TOGETHER:
         asked &= labelled_for(run.task, manifest)
     outputs = network_outputs(network, manifest[asked], crops)
-    with write_aside(folder / "outputs.parquet") as aside:
-        outputs.to_parquet(aside, index=False)
-    with write_aside(folder / "run.json") as aside:
-        aside.write_text(json.dumps(effort_summary(record), indent=2), encoding="utf-8")
-    shutil.rmtree(folder / "session", ignore_errors=True)
+    keep_table(outputs, folder, "outputs")
+    return effort_summary(record)
 
 
 def _rows_for(task: str, manifest: pd.DataFrame, *, nameless_too: bool) -> pd.DataFrame:
@@ -249,22 +239,3 @@ def _rows_for(task: str, manifest: pd.DataFrame, *, nameless_too: bool) -> pd.Da
     if task == "identity":
         return manifest[manifest["is_face"] if nameless_too else labelled_for(task, manifest)]
     return manifest[labelled_for(task, manifest)].assign(subject_id=None)
-
-
-def _data_digest(manifest: pd.DataFrame, crops: CropStore, recipe: Recipe) -> str:
-    """Equal where runs see equal faces, as far as labels and some of the crops tell."""
-    looked_at = crops.rows(manifest["crop"].tolist())[:: 1 + len(manifest) // 256].tolist()
-    checkpoint = recipe.recognition.checkpoint
-    return fingerprint(
-        labels_of(manifest, landmark_scheme=recipe.network.landmark_scheme),
-        {name: manifest[name].astype(str).tolist() for name in ("face_id", "source", "split", "crop")},
-        np.array([[np.nan] * 4 if box is None else box for box in manifest["box_xywh"]], dtype=np.float32),
-        [crops.encoded(row, view) for row in looked_at for view in ("aligned", "box", "scene")],
-        None if checkpoint is None else Path(checkpoint).read_bytes(),
-    )
-
-
-def _what_counts(recipe: Recipe) -> str:
-    """The recipe without what changes where a run is done, but not what it gives."""
-    where = {"training": {"device", "processes", "threads", "checkpoint_every"}, "batches": {"decoded_mebibytes"}}
-    return json.dumps(recipe.model_dump(mode="json", exclude=where), sort_keys=True)

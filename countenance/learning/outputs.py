@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from countenance.data.alignment import five_points
 from countenance.data.crop_store import CropStore
+from countenance.learning.crop_reader import CropReader
 from countenance.learning.readings import read_faces
 from countenance.learning.recipe import DistillationConfiguration
 from countenance.learning.teacher_features import features_of
@@ -27,7 +28,7 @@ ATTRIBUTE_COLUMNS = (
 )
 
 
-def network_outputs(network: AllInOneNetwork, manifest: pd.DataFrame, crops: CropStore) -> pd.DataFrame:
+def network_outputs(network: AllInOneNetwork, manifest: pd.DataFrame, crops: CropReader) -> pd.DataFrame:
     """Run a network over the faces of a manifest.
 
     Returns:

@@ -15,8 +15,16 @@ from countenance.data.crop_store import CropStore
 from countenance.errors import DataError
 from countenance.learning.augmentation import AugmentationConfiguration
 from countenance.learning.batches import BatchConfiguration, FaceDataset
-from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader
+from countenance.learning.distillation import AdaDistillHeader
 from countenance.learning.identity_header import IdentityHeader, MarginSoftmaxHeader
+from countenance.learning.methods.choice import (
+    AdaDistill,
+    DistillationMethod,
+    TrainingClasses,
+    method_header,
+    with_fixed_centres,
+)
+from countenance.learning.methods.class_means import class_means_of
 from countenance.learning.recognition import (
     RecognitionConfiguration,
     identity_alone,
@@ -56,9 +64,9 @@ class StudentDistilled(Configuration):
     """What the distilled student has of its own."""
 
     learning_rate: float = Field(default=0.1, gt=0)
-    adadistill: AdaDistillConfiguration = AdaDistillConfiguration()
+    method: DistillationMethod = AdaDistill()
     unnamed_as_classes: bool = False
-    """Whether faces without a name teach identity, too: each is a class of its own whose centre the teacher gives."""
+    """Whether faces without a name teach identity, too, as :mod:`countenance.learning.methods.choice` says of each."""
     teacher_sees: TeacherSees = "crop"
     """Whether the teacher looks at the crop, once for all, or at every crop as the student sees it, varied."""
 
@@ -129,7 +137,7 @@ def train_network(
         return FaceDataset(rows, crops, recipe.network, mix, recipe.augmentation, seed=recipe.seed, teacher=teacher)
 
     together = dataset(batches)
-    header = _identity_header(recipe, together.labels.classes, teacher)
+    header = _identity_header(recipe, together, rows["face_id"].astype(str).tolist())
     first: TrainingRecord | None = None
     if recipe.recognition.steps:
         mix, schedule = identity_alone(batches, recipe.training, recipe.recognition)
@@ -139,11 +147,15 @@ def train_network(
     return network, record if first is None else joined(first, record)
 
 
-def _identity_header(recipe: Recipe, classes: int, teacher: TeacherFeatures | None) -> IdentityHeader:
-    generator = torch.Generator().manual_seed(recipe.seed)
-    if teacher is None:
+def _identity_header(recipe: Recipe, dataset: FaceDataset, face_ids: list[str]) -> IdentityHeader:
+    generator, classes = torch.Generator().manual_seed(recipe.seed), dataset.labels.classes
+    if dataset.teacher is None:
         return MarginSoftmaxHeader(classes, recipe.network.embedding_dimension, recipe.margin, generator)
-    return AdaDistillHeader(classes, teacher.dimension, recipe.recognition.adadistill, generator)
+    settings = recipe.recognition.adadistill
+    header = AdaDistillHeader(classes, dataset.teacher.dimension, settings, generator)
+    if settings.alpha == "fixed":
+        return with_fixed_centres(header, lambda: class_means_of(dataset, face_ids))
+    return header
 
 
 def _session(folder: Path | None, part: str) -> TrainingSession | None:
@@ -172,19 +184,19 @@ def train_student_alone(
 def train_student_distilled(
     manifest: pd.DataFrame,
     crops: CropStore,
-    teacher: TeacherFeatures,
+    teacher: TeacherFeatures | None,
     configuration: DistillationConfiguration,
     *,
     soft: SoftTable | None = None,
     session: Path | None = None,
     watch: Callable[[int, AllInOneNetwork], None] | None = None,
 ) -> Trained:
-    """Train the student by AdaDistill: identity from the teacher's features, the other tasks from the labels.
+    """Train the student: identity by the configured method from the teacher's features, other tasks from the labels.
 
     Args:
         manifest: every row; only the training split is used.
         crops: the crop store.
-        teacher: its features.
+        teacher: its features; None where the method asks no teacher.
         configuration: of the room.
         soft: what the all-in-one teacher says of the other tasks, which are then learned from that, too.
         session: a folder to keep the state in.
@@ -244,7 +256,7 @@ def _distil(
     network: AllInOneNetwork,
     rows: pd.DataFrame,
     crops: CropStore,
-    teacher: TeacherFeatures,
+    teacher: TeacherFeatures | None,
     training: TrainingConfiguration,
     configuration: DistillationConfiguration,
     session: Path | None,
@@ -262,9 +274,12 @@ def _distil(
         teacher=teacher,
         soft=None if soft is None else SoftTeacher(soft, configuration.soft),
     )
-    generator = torch.Generator().manual_seed(configuration.seed)
-    header: IdentityHeader = AdaDistillHeader(
-        dataset.labels.classes, teacher.dimension, configuration.distilled.adadistill, generator
+    header = method_header(
+        configuration.distilled.method,
+        TrainingClasses(named=rows["subject_id"].nunique(), every=dataset.labels.classes),
+        network.configuration.embedding_dimension,
+        torch.Generator().manual_seed(configuration.seed),
+        class_means=lambda: class_means_of(dataset, rows["face_id"].astype(str).tolist()),
     )
     own = _session(session, "tasks")
     return train_all_in_one(network, dataset, training, header=header, session=own, watch=watch)

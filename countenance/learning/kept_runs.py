@@ -1,0 +1,89 @@
+"""Trainings of a comparison that are done once each: what a run gave lies in a folder named by all it depends on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from countenance.data.crop_store import CropStore
+from countenance.errors import DataError
+from countenance.learning.fingerprint import fingerprint
+from countenance.learning.labels import labels_of
+from countenance.network.configuration import LandmarkScheme
+from countenance.storage import write_aside
+
+NOTE = "run.json"
+
+
+def done_once(folder: Path, do: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """What a run tells of itself; it is only done where ``folder`` doesn't hold it yet.
+
+    The run keeps its state in ``folder/session``, so that an interrupted one goes on where it was, and what it gave
+    beside; the note of what it tells is written last.
+
+    Args:
+        folder: of the run alone.
+        do: trains, writes what it gave into the folder, and returns the note.
+    """
+    note = folder / NOTE
+    if not note.is_file():
+        told = do(folder)
+        with write_aside(note) as aside:
+            aside.write_text(json.dumps(told, indent=2), encoding="utf-8")
+        shutil.rmtree(folder / "session", ignore_errors=True)
+    found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    return found
+
+
+def keep_table(table: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write what a run gave, whole or not at all."""
+    with write_aside(folder / f"{name}.parquet") as aside:
+        table.to_parquet(aside, index=False)
+
+
+def kept_table(folder: Path, digest: str, name: str, *, run: str) -> pd.DataFrame:
+    """What a run gave.
+
+    Args:
+        folder: of all runs.
+        digest: of the run.
+        name: of the table.
+        run: its description for the reader.
+
+    Raises:
+        DataError: it isn't there.
+    """
+    path = folder / digest / f"{name}.parquet"
+    if not digest or not path.is_file():
+        raise DataError(f"The run {run} is not in {folder}: run the pipeline again that trains it.")
+    return pd.read_parquet(path)
+
+
+def data_digest(manifest: pd.DataFrame, crops: CropStore, scheme: LandmarkScheme) -> str:
+    """Equal where runs see equal faces, as far as labels and some of the crops tell."""
+    looked_at = crops.rows(manifest["crop"].tolist())[:: 1 + len(manifest) // 256].tolist()
+    return fingerprint(
+        labels_of(manifest, landmark_scheme=scheme),
+        {name: manifest[name].astype(str).tolist() for name in ("face_id", "source", "split", "crop")},
+        np.array([[np.nan] * 4 if box is None else box for box in manifest["box_xywh"]], dtype=np.float32),
+        [crops.encoded(row, view) for row in looked_at for view in ("aligned", "box", "scene")],
+    )
+
+
+def what_counts(settings: BaseModel, *, without: Iterable[str] = ()) -> str:
+    """The settings of a training without what changes where it is done, but not what it gives.
+
+    Args:
+        settings: with ``training`` and ``batches``.
+        without: further settings that the training doesn't read.
+    """
+    training = {"device", "processes", "shard_classes", "threads", "checkpoint_every"}
+    exclude: dict[str, Any] = {"training": training, "batches": {"decoded_mebibytes"}, **dict.fromkeys(without, True)}
+    return json.dumps(settings.model_dump(mode="json", exclude=exclude), sort_keys=True)

@@ -1,0 +1,230 @@
+"""Every way to distil in one frame: the same student, the same photos, the same number of crops, several seeds.
+
+The students are the distillation room's, trained on identity alone, so that every crop serves what is compared. What
+suits a method best (learning rate, scale, margin, weights) is its own; the network, its first weights, the batches and
+the schedule are common to all. A method that can learn from faces without a name may be given them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from countenance.assessment.method_comparison import MethodAssessment
+from countenance.configuration import Configuration
+from countenance.data.crop_store import CropStore
+from countenance.errors import DataError
+from countenance.learning.crop_reader import CropReader
+from countenance.learning.fingerprint import fingerprint
+from countenance.learning.kept_runs import data_digest, done_once, keep_table, kept_table, what_counts
+from countenance.learning.methods.choice import Alone, DistillationMethod
+from countenance.learning.outputs import network_outputs
+from countenance.learning.recipe import DistillationConfiguration, StudentDistilled, train_student_distilled
+from countenance.learning.recognition import RecognitionConfiguration, identity_alone
+from countenance.learning.tables import curves_table, effort_summary
+from countenance.learning.teachers.features import TeacherFeatures
+from countenance.learning.views import StoredView
+from countenance.progress import track
+
+_NOT_READ: Final = ("teacher", "alone", "soft", "faulty")
+"""Of the distillation room's parameters: the teacher counts with what it says."""
+
+
+class ComparedMethod(Configuration):
+    """One row of the comparison.
+
+    Attributes:
+        method: a way to distil, with its own settings.
+        learning_rate: that suits it best.
+        unnamed_as_classes: whether faces without a name join; see :mod:`countenance.learning.methods.choice`.
+    """
+
+    method: DistillationMethod
+    learning_rate: float = Field(gt=0.0)
+    unnamed_as_classes: bool = False
+
+    @model_validator(mode="after")
+    def _alone_learns_from_names(self) -> ComparedMethod:
+        if isinstance(self.method, Alone) and self.unnamed_as_classes:
+            raise ValueError("a student alone learns from names, so faces without one cannot join it")
+        return self
+
+
+class MethodComparisonConfiguration(Configuration):
+    """Parameters of the method comparison room; the student is the distillation room's.
+
+    Attributes:
+        steps: of every training.
+        seeds: each gives one training a row.
+        rows: by name, in the order of the table.
+        judged: how they are compared.
+    """
+
+    steps: int = Field(ge=1)
+    seeds: tuple[int, ...] = Field(min_length=1)
+    rows: dict[str, ComparedMethod] = Field(min_length=2)
+    judged: MethodAssessment = MethodAssessment()
+
+
+@dataclass(frozen=True)
+class PlannedStudent:
+    """One student to be trained.
+
+    Attributes:
+        row: of the comparison.
+        student: the distillation room's parameters with the row's own.
+        teacher: features, or None for a student alone.
+        digest: of all that the run depends on.
+    """
+
+    row: str
+    student: DistillationConfiguration
+    teacher: TeacherFeatures | None
+    digest: str
+
+
+def student_of(
+    configuration: DistillationConfiguration, comparison: MethodComparisonConfiguration, row: str, seed: int
+) -> DistillationConfiguration:
+    """The distillation room's parameters for one row: identity alone, its method and rate, the comparison's steps.
+
+    The warm-up keeps its share of the steps.
+    """
+    compared, asked = comparison.rows[row], configuration.training
+    schedule = RecognitionConfiguration(steps=comparison.steps, learning_rate=compared.learning_rate)
+    batches, training = identity_alone(configuration.batches, asked, schedule)
+    warmup = round(asked.warmup_steps * comparison.steps / asked.steps)
+    distilled = StudentDistilled(
+        learning_rate=compared.learning_rate,
+        method=compared.method,
+        unnamed_as_classes=compared.unnamed_as_classes,
+    )
+    return configuration.model_copy(
+        update={
+            "seed": seed,
+            "batches": batches,
+            "training": training.model_copy(update={"warmup_steps": warmup, "gradient_statistics_every": 0}),
+            "distilled": distilled,
+        }
+    )
+
+
+def planned_students(
+    manifest: pd.DataFrame,
+    crops: CropStore,
+    configuration: DistillationConfiguration,
+    comparison: MethodComparisonConfiguration,
+    *,
+    teacher: TeacherFeatures,
+) -> list[PlannedStudent]:
+    """The runs of a comparison, seed by seed; arguments as in :func:`run_comparison`."""
+    data, taught = data_digest(manifest, crops, configuration.network.landmark_scheme), teacher.identity
+    plan = []
+    for seed in comparison.seeds:
+        for row, compared in comparison.rows.items():
+            alone = isinstance(compared.method, Alone)
+            student = student_of(configuration, comparison, row, seed)
+            digest = fingerprint(what_counts(student, without=_NOT_READ), data, None if alone else taught)
+            plan.append(PlannedStudent(row, student, None if alone else teacher, digest))
+    return plan
+
+
+def run_comparison(
+    manifest: pd.DataFrame,
+    crops: CropStore,
+    configuration: DistillationConfiguration,
+    comparison: MethodComparisonConfiguration,
+    *,
+    teacher: TeacherFeatures,
+    folder: Path,
+) -> list[dict[str, Any]]:
+    """Train a student a row and seed, and keep what each says of the named held-out faces.
+
+    A run that is in ``folder`` already isn't done again, and one that was interrupted goes on where it was.
+
+    Args:
+        manifest: every row.
+        crops: the crop store.
+        configuration: of the distillation room.
+        comparison: the rows, steps and seeds.
+        teacher: its features of the training faces, the unnamed ones included where a row is to learn from them.
+        folder: holds a folder a run, named by a digest of all that the run depends on.
+
+    Returns:
+        A row a run: ``row``, ``seed``, ``method``, ``unnamed_as_classes``, ``learning_rate``, ``digest``, and what its
+        training cost.
+
+    Raises:
+        DataError: there is nothing to train on.
+        ModelError: the teacher doesn't know a face that a row learns from, or doesn't fit the student.
+    """
+    runs = []
+    plan = planned_students(manifest, crops, configuration, comparison, teacher=teacher)
+    for run in track(plan, what="method comparison", total=len(plan), unit="run"):
+        told = done_once(folder / run.digest, partial(_train_and_read, run, manifest, crops))
+        distilled = run.student.distilled
+        runs.append(
+            {
+                "row": run.row,
+                "seed": run.student.seed,
+                "method": distilled.method.name,
+                "unnamed_as_classes": distilled.unnamed_as_classes,
+                "learning_rate": distilled.learning_rate,
+                "digest": run.digest,
+                **told,
+            }
+        )
+    return runs
+
+
+def said_by(runs: Sequence[Mapping[str, Any]], folder: Path, row: str, seed: int) -> pd.DataFrame:
+    """What the student of a row and seed said of the named held-out faces; the columns of :func:`network_outputs`.
+
+    Raises:
+        DataError: the run isn't there.
+    """
+    return kept_table(folder, _digest_of(runs, row, seed), "outputs", run=f"'{row}' of seed {seed}")
+
+
+def curves_by_row(runs: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, pd.DataFrame]:
+    """The curves of each row over its steps, each the mean over the seeds.
+
+    Raises:
+        DataError: a run isn't there.
+    """
+    rows: dict[str, list[pd.DataFrame]] = {}
+    for run in runs:
+        table = kept_table(folder, run["digest"], "curves", run=f"'{run['row']}' of seed {run['seed']}")
+        rows.setdefault(run["row"], []).append(table)
+    return {row: pd.concat(tables).groupby("step", as_index=False).mean() for row, tables in rows.items()}
+
+
+def _digest_of(runs: Sequence[Mapping[str, Any]], row: str, seed: int) -> str:
+    return next((str(run["digest"]) for run in runs if (run["row"], run["seed"]) == (row, seed)), "")
+
+
+def _train_and_read(run: PlannedStudent, manifest: pd.DataFrame, crops: CropStore, folder: Path) -> dict[str, Any]:
+    network, record = train_student_distilled(manifest, crops, run.teacher, run.student, session=folder / "session")
+    named = manifest["is_face"] & manifest["subject_id"].notna() & (manifest["split"] != "train")
+    if not named.any():
+        raise DataError("No held-out face has a name: identity cannot be compared; check the splits and the sources.")
+    keep_table(network_outputs(network, manifest[named], _AlignedAlone(crops)), folder, "outputs")
+    keep_table(curves_table(record), folder, "curves")
+    return effort_summary(record)
+
+
+class _AlignedAlone:
+    """A crop store of which only the aligned crops are seen: identity is all that is asked."""
+
+    def __init__(self, crops: CropReader) -> None:
+        self._crops = crops
+        self.rows, self.read_row = crops.rows, crops.read_row
+
+    def encoded(self, row: int, view: StoredView) -> object | None:
+        return self._crops.encoded(row, view) if view == "aligned" else None
