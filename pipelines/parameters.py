@@ -23,13 +23,22 @@ MODELS: Final = {
     "monitoring": "pipelines.monitoring.drift:MonitoringConfiguration",
     "reporting": "pipelines.reporting.faces:ReportingConfiguration",
     "ablation": "countenance.learning.ablation:AblationConfiguration",
+    "method_comparison": "countenance.learning.method_comparison:MethodComparisonConfiguration",
 }
 """The model of each room's parameters; imported only when a run needs it."""
 
 FILES: Final = {"photo_search": "evaluation"}
 """Parameters that lie in another room's file."""
 
-OTHERS: Final = ("ablation_folder", "incoming_crops", "releases_folder", "seed", "sessions_folder")
+OTHERS: Final = (
+    "ablation_folder",
+    "incoming_crops",
+    "method_comparison_folder",
+    "releases_folder",
+    "seed",
+    "sessions_folder",
+    "teacher_cache_folder",
+)
 
 
 def check_parameters(parameters: Mapping[str, Any], wanted: Iterable[str]) -> None:

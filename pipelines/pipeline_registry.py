@@ -11,6 +11,7 @@ from pipelines import (
     distillation,
     evaluation,
     ingestion,
+    method_comparison,
     monitoring,
     registration,
     reporting,
@@ -34,7 +35,7 @@ ROOMS = {
 }
 """The rooms of `kedro run`, in the order in which they work."""
 
-OPERATOR_COMMANDS = {"rollback": rollback, "ablation": ablation}
+OPERATOR_COMMANDS = {"rollback": rollback, "ablation": ablation, "method_comparison": method_comparison}
 """Run on purpose only, by a person."""
 
 

@@ -1,0 +1,56 @@
+"""Nodes of the method comparison room; only the last one reads anybody's group, and it trains nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+def run_comparison(
+    manifest: pd.DataFrame,
+    crops: Any,
+    features: Any,
+    seal: dict[str, Any],
+    distillation: dict[str, Any],
+    comparison: dict[str, Any],
+    folder: str,
+) -> list[dict[str, Any]]:
+    """Train the student in every way, and keep what each says; finished runs aren't done again."""
+    from countenance.learning import method_comparison as room
+    from pipelines.method_comparison.comparing import narrowed_comparison, narrowed_distillation
+
+    student, rows = narrowed_distillation(distillation), narrowed_comparison(comparison)
+    return room.run_comparison(manifest, crops, student, rows, teacher=features, folder=Path(folder))
+
+
+def assess_comparison(
+    manifest: pd.DataFrame,
+    runs: list[dict[str, Any]],
+    teacher: pd.DataFrame,
+    comparison: dict[str, Any],
+    evaluation: dict[str, Any],
+    folder: str,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """1:1 accuracy and TAR of every way on the same faces, and what each gains; the report and its numbers."""
+    from countenance.assessment.method_comparison import comparison_numbers
+    from pipelines.method_comparison.comparing import compare_methods
+
+    report = compare_methods(manifest, runs, teacher, comparison, evaluation, Path(folder))
+    return report, comparison_numbers(report)
+
+
+def assess_groups_of_comparison(
+    manifest: pd.DataFrame,
+    runs: list[dict[str, Any]],
+    groups: pd.DataFrame,
+    comparison: dict[str, Any],
+    evaluation: dict[str, Any],
+    bias: dict[str, Any],
+    folder: str,
+) -> dict[str, Any]:
+    """What distillation does to each group, and whether it makes the worst one worse."""
+    from pipelines.method_comparison.comparing import compare_groups
+
+    return compare_groups(manifest, runs, groups, comparison, evaluation, bias, Path(folder))

@@ -1,0 +1,48 @@
+"""The method comparison room: the distillation room's student and teacher → a student a method → one table."""
+
+from kedro.pipeline import Pipeline, node
+
+from pipelines.method_comparison.nodes import assess_comparison, assess_groups_of_comparison, run_comparison
+
+
+def create_pipeline() -> Pipeline:
+    """Train and read what isn't there yet, then compare, then compare by group; run by a person."""
+    comparison, folder = "params:method_comparison", "params:method_comparison_folder"
+    return Pipeline(
+        [
+            node(
+                run_comparison,
+                {
+                    "manifest": "manifest",
+                    "crops": "crops",
+                    "features": "teacher_features",
+                    "seal": "validation_seal",
+                    "distillation": "params:distillation",
+                    "comparison": comparison,
+                    "folder": folder,
+                },
+                "method_comparison_runs",
+                name="run_comparison",
+            ),
+            node(
+                assess_comparison,
+                ["manifest", "method_comparison_runs", "teacher_outputs", comparison, "params:evaluation", folder],
+                ["method_comparison_report", "method_comparison_metrics"],
+                name="assess_comparison",
+            ),
+            node(
+                assess_groups_of_comparison,
+                [
+                    "manifest",
+                    "method_comparison_runs",
+                    "held_out_groups",
+                    comparison,
+                    "params:evaluation",
+                    "params:bias",
+                    folder,
+                ],
+                "method_comparison_groups",
+                name="assess_groups_of_comparison",
+            ),
+        ]
+    )
