@@ -15,6 +15,8 @@ from countenance.reporting.wording import Shown, between, heading, percent, rate
 
 Names = Mapping[str, str]
 _ACROSS: Final = SERIES[1]
+_LONGEST: Final = 24
+"""Letters of a name beside the plot, which would otherwise leave no room for it."""
 
 
 def compatibility_section(evaluation: Mapping[str, Any], names: Names) -> list[dict[str, Any]]:
@@ -53,12 +55,12 @@ def _sentences(found: Mapping[str, Any], model: str, other: str) -> list[str]:
     keeping = _difference(
         found["over_other"],
         f"With probes of {model} on the kept templates of {other}, TAR changes by {{}} against {other} alone",
-        ("the exchange without enrolling again is shown to gain", "it is shown to lose", "neither is shown"),
+        ("the exchange without enrolling again is shown to gain", "it is shown to lose", "no difference is shown"),
     )
     renewing = _difference(
         found["under_own"],
         f"Against enrolling everybody again with {model}, that is {{}}",
-        ("crossing is shown to be better", "enrolling again is shown to gain", "neither is shown"),
+        ("crossing is shown to be better", "enrolling again is shown to gain", "no difference is shown"),
     )
     return [keeping, renewing]
 
@@ -132,7 +134,8 @@ def _panel(axis: Axes, found: Mapping[str, Any], names: Names) -> None:
         )  # fmt: skip
     axis.set(title=f"{heading(names, found['model'])} and {heading(names, found['other'])}")
     axis.set_ylim(len(entries) - 0.4, -0.8)
-    axis.set_yticks(range(len(entries)), [_sides(entry, names) for entry in entries])
+    shortened = {key: name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for key, name in names.items()}
+    axis.set_yticks(range(len(entries)), [_sides(entry, shortened) for entry in entries])
     axis.tick_params(axis="y", length=0)
     axis.xaxis.set_major_locator(MaxNLocator(6))
     axis.grid(visible=False, axis="y")
