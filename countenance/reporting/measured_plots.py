@@ -157,29 +157,41 @@ def _group_dots(
 
 
 def curves_plot(curves: Mapping[str, pd.DataFrame], series: Mapping[str, Series]) -> Markup | None:
-    """Loss over steps, and AdaDistill's alpha with the agreement of student and teacher; None without curves."""
+    """Loss over steps; where something was distilled, alpha and the similarities to teacher and class centre, too.
+
+    None without curves.
+    """
     shown = {model: table for model, table in curves.items() if model in series and len(table)}
     if not shown:
         return None
-    distilled = {model: table for model, table in shown.items() if "alpha" in table.columns}
+    distilled = {model: table for model, table in shown.items() if "teacher_agreement" in table.columns}
     with drawing():
-        figure, axes = panels(8.6, 3.6, columns=2 if distilled else 1)
+        figure, axes = panels(9.6 if distilled else 8.6, 3.6, columns=3 if distilled else 1)
         for model, table in shown.items():
             _curve(axes[0], table, "loss", series[model], dash=series[model].dash, label=series[model].label)
         axes[0].set(title="Loss (sum of all tasks)", xlabel="step", yscale="log")
         axes[0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes[0].yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else ""))
-        for model, table in distilled.items():
-            _curve(axes[1], table, "alpha", series[model], dash="-")
-            _curve(axes[1], table, "teacher_agreement", series[model], dash=":")
         if distilled:
-            axes[1].set(title="AdaDistill: alpha, the weight of the old centre", xlabel="step", ylim=(0, 1))
-            for words, dash in (("alpha", "-"), ("agreement of student and teacher", ":")):
-                axes[1].plot([], [], color=INK, linestyle=dash, label=words)
-            axes[1].legend(loc="best")
+            _distillation_panels(axes[1], axes[2], distilled, series)
         legend_below(figure, axes[0])
         alt = "Training loss over steps for " + ", ".join(series[model].heading for model in shown) + "."
         return finished(figure, name="curves", alt=alt)
+
+
+def _distillation_panels(
+    alpha: Axes, similarity: Axes, distilled: Mapping[str, pd.DataFrame], series: Mapping[str, Series]
+) -> None:
+    similarities = (("teacher_agreement", "to the teacher", "-"), ("centre_agreement", "to the own class centre", ":"))
+    for model, table in distilled.items():
+        _curve(alpha, table, "alpha", series[model], dash=series[model].dash)
+        for column, _, dash in similarities:
+            _curve(similarity, table, column, series[model], dash=dash)
+    alpha.set(title="Alpha: weight of the old centre", xlabel="step", ylim=(0, 1))
+    similarity.set(title="Similarity of the student", xlabel="step")
+    for _, words, dash in similarities:
+        similarity.plot([], [], color=INK, linestyle=dash, label=words)
+    similarity.legend(loc="best")
 
 
 def _curve(axis: Axes, table: pd.DataFrame, column: str, look: Series, *, dash: Any, label: str | None = None) -> None:

@@ -15,6 +15,8 @@ from countenance.reporting import measured_sections, multitask_sections, section
 from countenance.reporting.compatibility_sections import compatibility_plot, compatibility_section
 from countenance.reporting.faces import FacePicture, face_context
 from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
+from countenance.reporting.method_plots import method_curves_plot, method_plot
+from countenance.reporting.method_sections import method_section
 from countenance.reporting.multitask_plots import forest_plot, interference_plot
 from countenance.reporting.plots import series_of
 from countenance.reporting.source_sections import detection_plot
@@ -41,6 +43,8 @@ class ReportInputs:
         efforts: what each training took, by model.
         costs: one network beside seven of one task each, as ``TaskCosts.to_dict`` of the network's costs gives them.
         ablation: every task alone against all together.
+        methods: every way to distil against the student alone.
+        method_groups: what they do to each group of people.
         faces: pictures with what is said of them.
         monitoring: what drifted.
         next_commands: (command, what it does) each.
@@ -60,6 +64,8 @@ class ReportInputs:
     efforts: Mapping[str, Mapping[str, Any]]
     costs: Mapping[str, Any]
     ablation: Mapping[str, Any]
+    methods: Mapping[str, Any]
+    method_groups: Mapping[str, Any]
     faces: tuple[FacePicture, ...]
     monitoring: Mapping[str, Any] | None
     next_commands: tuple[tuple[str, str], ...]
@@ -101,6 +107,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "rollouts": sections.rollout_section(inputs.rollout, names),
         "efforts": multitask_sections.effort_section(inputs.efforts, names),
         "ablation": multitask_sections.ablation_section(inputs.ablation),
+        "methods": method_section(inputs.methods, inputs.method_groups),
         "costs": multitask_sections.cost_section(inputs.costs),
         "interference": multitask_sections.interference_section(inputs.curves, names),
         "validation": inputs.validation,
@@ -123,6 +130,8 @@ def _plots(inputs: ReportInputs) -> dict[str, Any]:
         "detection": detection_plot(inputs.evaluation),
         "curves": curves_plot(inputs.curves, series),
         "ablation": forest_plot(inputs.ablation),
+        "methods": method_plot(inputs.methods),
+        "method_curves": method_curves_plot(inputs.methods),
         "interference": {
             model: interference_plot(table, name=f"interference-{number}")
             for number, (model, table) in enumerate(inputs.curves.items(), start=1)

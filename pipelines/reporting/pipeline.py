@@ -16,6 +16,8 @@ REPORTS = (
     "rollout_report",
     "monitoring_metrics",
     "ablation_report",
+    "method_comparison_report",
+    "method_comparison_groups",
 )
 
 

@@ -15,10 +15,10 @@ def test_every_room_of_the_house_is_registered_under_its_own_name():
     assert all(pipeline.nodes for pipeline in registered.values())
 
 
-def test_rollback_and_ablation_are_commands_of_their_own_and_not_part_of_a_run():
+def test_operators_commands_are_of_their_own_and_not_part_of_a_run():
     registered = register_pipelines()
     names = {node.name for node in registered["__default__"].nodes}
-    assert set(OPERATOR_COMMANDS) == {"rollback", "ablation"}
+    assert set(OPERATOR_COMMANDS) >= {"rollback", "ablation", "method_comparison"}
     for command in OPERATOR_COMMANDS:
         assert not names & {node.name for node in registered[command].nodes}
         assert command not in yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
@@ -36,11 +36,17 @@ def test_no_training_node_reads_a_protected_attribute():
     protected = {"protected_attributes", "held_out_groups"}
     for room in ("training", "distillation", "ablation"):
         assert not protected & registered[room].inputs()
+    nodes = [node for room in registered.values() for node in room.nodes]
+    reading = [node for node in nodes if protected & set(node.inputs)]
+    assert not [node.name for node in reading if "validation_seal" in node.inputs]
+    # Nor does a training read anything that follows from one; the seal is what every training starts with.
+    told = {output for node in reading for output in node.outputs}
+    assert not [node.name for node in nodes if "validation_seal" in node.inputs and told & set(node.inputs)]
 
 
 def test_training_starts_only_with_the_seal_of_validation():
     registered = register_pipelines()
-    for room in ("training", "distillation", "ablation"):
+    for room in ("training", "distillation", "ablation", "method_comparison"):
         assert "validation_seal" in registered[room].inputs()
 
 

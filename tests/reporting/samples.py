@@ -11,6 +11,7 @@ from countenance.assessment.results import Measurement
 from countenance.reporting.page import FacePicture, ReportInputs
 from countenance.reporting.sheet import kpi_sheet
 
+from . import method_samples
 from .small_run import NAMES, assessed, exported, stories
 
 
@@ -44,7 +45,8 @@ def curves(distilled: bool, gradients: bool = False) -> pd.DataFrame:
         table = table.assign(**{f"gradient/{task}": length * looked_at for task, length in lengths.items()})
         cosines = {"face/proposal": 0.5, "face/landmarks": 0.12, "face/age": -0.3, "landmarks/age": -0.04}
         table = table.assign(**{f"gradient_cosine/{pair}": cosine * looked_at for pair, cosine in cosines.items()})
-    return table.assign(alpha=0.2 + steps / 400, teacher_agreement=0.3 + steps / 350) if distilled else table
+    told = {"alpha": 0.2 + steps / 400, "teacher_agreement": 0.3 + steps / 350, "centre_agreement": 0.1 + steps / 300}
+    return table.assign(**told) if distilled else table
 
 
 def face(seed: int = 0) -> FacePicture:
@@ -246,6 +248,8 @@ def whole_report(**changes: Any) -> ReportInputs:
         "efforts": efforts(),
         "costs": costs(),
         "ablation": ablation(),
+        "methods": method_samples.comparison(),
+        "method_groups": method_samples.groups(),
         "faces": (face(0), face(1)),
         "monitoring": monitoring(),
         "next_commands": (("make serve", "answer requests with the champion"), ("make ui", "open the pages")),

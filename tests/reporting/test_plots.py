@@ -80,6 +80,7 @@ def test_a_group_that_is_too_small_is_not_drawn() -> None:
 
 
 @pytest.mark.parametrize("distilled", [False, True])
-def test_alpha_is_drawn_only_where_there_was_distillation(distilled: bool) -> None:
+def test_alpha_and_similarities_are_drawn_only_where_there_was_distillation(distilled: bool) -> None:
     shown = texts(drawn(curves_plot({"student_alone": curves(distilled)}, series_of(NAMES, None))))
-    assert ("alpha" in shown) is distilled
+    for words in ("Alpha: weight of the old centre", "to the teacher", "to the own class centre"):
+        assert (words in shown) is distilled
