@@ -1,16 +1,22 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
+from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.costs import (
     TASK_OUTPUTS,
     Cost,
+    cost_of,
     cost_rows,
     count_multiply_adds,
     describe_costs,
+    measure_milliseconds,
+    repeated_milliseconds,
     task_costs,
 )
 
@@ -115,3 +121,35 @@ def test_the_sentence_for_the_report():
 def test_a_layer_that_runs_twice_is_counted_twice():
     layer = nn.Linear(4, 4)
     assert count_multiply_adds(nn.Sequential(nn.Conv2d(3, 1, 4, 4), nn.Flatten(), layer, layer), 8) == 48 * 4 + 2 * 16
+
+
+def test_the_cost_of_a_configuration_is_that_of_its_network():
+    assert cost_of(TINY) == task_costs(TINY).together
+
+
+def test_identity_alone_is_compared_with_itself():
+    costs = task_costs(TINY.model_copy(update={"tasks": "identity"}))
+    assert costs.alone == {"identity": costs.together}
+    assert costs.together == task_costs(TINY).alone["identity"]
+
+
+def test_work_is_repeated_after_a_warm_up_that_is_not_measured():
+    done = []
+    taken = repeated_milliseconds(lambda: done.append(None), repetitions=4, warm_up=3)
+    assert len(done) == 7 and taken.shape == (4,) and (taken >= 0).all()
+
+
+@pytest.mark.parametrize("tasks", [pytest.param("all", marks=pytest.mark.slow), "identity"])
+def test_the_exported_network_is_timed_and_left_as_it_was(tasks):
+    network = AllInOneNetwork(TINY.model_copy(update={"tasks": tasks})).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    found = measure_milliseconds(network, threads=1, repetitions=3, warm_up=1)
+    assert 0 < found.low <= found.median <= found.high
+    assert (found.threads, found.repetitions) == (1, 3)
+    assert network.training and all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_nothing_is_loaded_for_timing_until_it_is_asked_for():
+    code = "import sys, countenance.network.costs; print('onnxruntime' in sys.modules, 'onnx' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["False", "False"]

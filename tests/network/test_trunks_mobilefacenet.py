@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from countenance.errors import ModelError
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
-from countenance.network.costs import count_multiply_adds, count_parameters
+from countenance.network.costs import cost_of, count_multiply_adds, count_parameters
 from countenance.network.trunks.mobilefacenet import InvertedResidual, MobileFaceNetTrunk
 from tests.network.published_layouts import adadistill_mobilefacenet, arcface_mobilefacenet
 
@@ -36,6 +37,59 @@ def test_the_student_of_adadistill_has_its_published_number_of_parameters_and_mu
     assert count_parameters(network.trunk) + count_parameters(network.identity) == published + 2 * 512
     recogniser = torch.nn.Sequential(Final(network.trunk), network.identity)
     assert round(count_multiply_adds(recogniser, 112) / 1e6) == 221
+
+
+def alone(**more):
+    """The configuration of the published student: identity and nothing else."""
+    published = {"trunk": "mobilefacenet", "input_size": 112, "embedding_dimension": 512, "tasks": "identity"}
+    return NetworkConfiguration(**published | {"closing_gain": False} | more)
+
+
+def test_identity_alone_without_the_closing_gain_is_the_published_student_to_the_parameter():
+    cost = cost_of(alone())
+    assert cost.parameters == published_count(adadistill_mobilefacenet()) == 1_199_488
+    assert round(cost.multiply_adds / 1e6) == 221
+
+
+def test_the_student_of_all_tasks_is_the_same_with_heads():
+    one, all_tasks = cost_of(alone()), cost_of(alone(tasks="all"))
+    with torch.device("meta"):
+        network = AllInOneNetwork(alone(tasks="all"))
+    heads = sum(count_parameters(part) for name, part in network.named_children() if name not in ("trunk", "identity"))
+    assert all_tasks.parameters == one.parameters + heads
+    assert 0 < all_tasks.multiply_adds - one.multiply_adds < 0.15 * one.multiply_adds
+
+
+def test_wider_narrower_deeper_and_shallower_students_cost_accordingly():
+    costs = {name: cost_of(alone(**more)) for name, more in {
+        "narrow": {"width_multiplier": 0.5}, "published": {}, "wide": {"width_multiplier": 2.0},
+        "shallow": {"blocks": (2, 3, 1)}, "deep": {"blocks": (6, 9, 3)}, "small": {"input_size": 64},
+    }.items()}  # fmt: skip
+    for smaller, larger in (("narrow", "published"), ("published", "wide"), ("shallow", "published"),
+                            ("published", "deep")):  # fmt: skip
+        assert costs[smaller].parameters < costs[larger].parameters
+        assert costs[smaller].multiply_adds < costs[larger].multiply_adds
+    # insightface's wide one has a closing gain and shift.
+    assert costs["wide"].parameters == published_count(arcface_mobilefacenet(scale=2)) - 2 * 512
+    # A block of the first stage: 1x1, 3x3 depthwise and 1x1, each with its normalisation, two with slopes.
+    block = 64 * 128 + 3 * 128 + 9 * 128 + 3 * 128 + 128 * 64 + 2 * 64
+    second = 128 * 256 + 3 * 256 + 9 * 256 + 3 * 256 + 256 * 128 + 2 * 128
+    assert costs["published"].parameters - costs["shallow"].parameters == 2 * block + 3 * second + second
+    assert costs["small"].multiply_adds < 0.4 * costs["published"].multiply_adds
+
+
+def test_identity_alone_says_nothing_of_the_other_tasks_and_cannot_propose():
+    torch.manual_seed(0)
+    small = alone(input_size=32, width_multiplier=0.125, embedding_dimension=8)
+    network = AllInOneNetwork(small).eval()
+    with torch.inference_mode():
+        outputs = network(torch.randn(2, 3, 32, 32))
+    assert outputs.embedding.shape == (2, 8) and bool(outputs.embedding.isfinite().all())
+    for name, said in outputs._asdict().items():
+        assert len(said) == 2
+        assert name == "embedding" or bool(said.isnan().all())
+    with pytest.raises(ModelError, match="identity alone and can't look for faces"):
+        network.propose(torch.randn(1, 3, 64, 64))
 
 
 def test_twice_the_width_is_insightfaces_wide_one():
