@@ -187,6 +187,26 @@ def test_an_ablation_compares_every_labelled_task_and_is_told_on_the_page(chain:
     assert (chain.data / "07_model_output" / "ablation" / "runs.json").read_text() == finished
 
 
+@pytest.mark.slow
+def test_every_way_to_distil_is_compared_and_told_on_the_page(chain: Chain):
+    chain.run("method_comparison", "reporting")
+    told, groups = report(chain, "method_comparison_report"), report(chain, "method_comparison_groups")
+    ways = ["alone", "feature_l2", "feature_cosine", "refo", "margin_distillation", "relational", "fixed_centres",
+            "adaptive", "weighted", "weighted_named_only"]  # fmt: skip
+    assert list(told["rows"]) == list(groups["rows"]) == ways
+    assert {run["images_seen"] for run in told["runs"]} == {2 * 16}
+    assert told["teacher"]["accuracy"]["value"] > 0
+    assert groups["rows"]["weighted"]["worst"]["verdict"] in ("kept", "worse", "open")
+    page = (chain.data / "08_reporting" / "index.html").read_text()
+    assert "10 trainings of the same student on 32 crops each" in page
+    assert "the worst group" in page
+    runs = client(chain).search_runs([client(chain).get_experiment_by_name("countenance").experiment_id])
+    assert any("method_comparison.weighted.accuracy_gain" in run.data.metrics for run in runs)
+    finished = (chain.data / "07_model_output" / "method_comparison" / "runs.json").read_text()
+    chain.run("method_comparison")
+    assert (chain.data / "07_model_output" / "method_comparison" / "runs.json").read_text() == finished
+
+
 def test_rollback_without_a_previous_champion_is_refused(chain: Chain):
     assert "no previous champion" in refusal(chain, "rollback")
 
