@@ -89,7 +89,7 @@ class IdentityTeaching:
         if not seen:
             return np.zeros((0, CROP_SIZE, CROP_SIZE, 3), dtype=np.uint8)
         varied = apply_draws(np.stack(seen), augmentation, draws[is_taught])
-        return np.rint(127.5 * varied + 127.5).astype(np.uint8)
+        return np.asarray(np.rint(127.5 * varied + 127.5), dtype=np.uint8)
 
     def by_looking(self, views: NDArray[np.uint8], is_taught: NDArray[np.bool_]) -> Tensor:
         """[N, D] features: those of the views, where they belong, and zeros elsewhere.

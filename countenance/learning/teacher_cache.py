@@ -9,6 +9,7 @@ removed at any time. Its rows are biometric: :func:`forget_crops` removes those 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
 from pathlib import Path
 from typing import Final, Literal
@@ -101,10 +102,11 @@ class TeacherCache:
         """Copy the rows of [n] places, none of them -1, to ``out`` [n, 2, D]."""
         order = np.argsort(self._block_of[places], kind="stable")
         block_of, row_of = self._block_of[places][order], self._row_of[places][order]
-        starts = np.flatnonzero(np.r_[True, block_of[1:] != block_of[:-1]]) if len(order) else []
-        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-            segment, block = self._blocks[int(block_of[start])]
-            out[order[start:end]] = segment.features(block)[row_of[start:end]]
+        edges = [0, *(np.flatnonzero(np.diff(block_of)) + 1).tolist(), len(order)]
+        for start, end in itertools.pairwise(edges):
+            if end > start:
+                segment, block = self._blocks[int(block_of[start])]
+                out[order[start:end]] = segment.features(block)[row_of[start:end]]
 
     def append(self, keys: Keys, features: NDArray[np.floating]) -> None:
         """Keep [n, 2, D] finite features; they are there for others at once, and here after a :meth:`refresh`.

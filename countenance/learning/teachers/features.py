@@ -108,7 +108,7 @@ class TeacherFeatures:
             rows: as :meth:`rows_of` gives them.
             mirrored: [n] or one for all: 0 for the feature of the image, 1 for that of its mirror image.
         """
-        taken = self.features[rows, mirrored].astype(np.float32)
+        taken: NDArray[np.float32] = self.features[rows, mirrored].astype(np.float32)
         taken[rows < 0] = 0.0
         return taken
 

@@ -117,4 +117,4 @@ class OpenedTeacher:
                 "use an undamaged teacher."
             )
         lengths = np.linalg.norm(raw, axis=1, keepdims=True)
-        return (raw / np.maximum(lengths, SMALLEST_LENGTH)).astype(np.float32)
+        return np.asarray(raw / np.maximum(lengths, SMALLEST_LENGTH), dtype=np.float32)
