@@ -58,6 +58,8 @@ class TrainingLoop:
         self._network, self._header, self._dataset = network, header, dataset
         self._configuration, self._processes = configuration, processes
         network.to(processes.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        if configuration.shard_classes and processes.world > 1:
+            header.share_out(processes.rank, processes.world)
         header.to(processes.device).train()
         self._soft = None if dataset.soft is None else SoftLosses(dataset.soft.configuration)
         self._balance = TaskBalance(configuration.weights, configuration.balance).to(processes.device)
@@ -82,8 +84,8 @@ class TrainingLoop:
     ) -> None:
         """Train to the end, going on from the session's state if it has one, and keeping it up to date.
 
-        ``watch`` is called after each step with the number of steps done and the network, which it leaves as it is; what
-        it raises ends the training.
+        ``watch`` is called after each step with the number of steps done and the network, which it leaves as it is;
+        what it raises ends the training.
 
         Raises:
             TrainingError: something isn't finite, or the session's state is refused.
@@ -123,7 +125,7 @@ class TrainingLoop:
                 begin = time.perf_counter()
                 batch = next(batches)
                 self.record.waited += time.perf_counter() - begin
-                self._step(step, batch)
+                self._step(step, self._dataset.taught(batch))
                 self.done = step + 1
                 self.record.seconds += time.perf_counter() - begin
                 yield step
@@ -133,16 +135,20 @@ class TrainingLoop:
         if self._average is not None:
             self._average.put_into_network()
         self._network.cpu().eval()
+        self._header.join()
         self._header.cpu()
 
     def state(self) -> TrainingState:
-        """All that the next step depends on, and the record."""
+        """All that the next step depends on, and the record; every process must ask, and the first one has it all."""
         tensors = {f"{part}/{name}": tensor for part, module in self._parts.items()
                    for name, tensor in module.state_dict().items()}  # fmt: skip
         for name, weight in self._weights.items():
             momentum = self._optimiser.state[weight].get("momentum_buffer")
             if momentum is not None:
                 tensors[f"momentum/{name}"] = momentum
+        if (shard := self._header.shard) is not None:
+            shared_out = self._shared_out()
+            tensors |= {name: shard.whole(tensors[name], everywhere=False) for name in tensors if name in shared_out}
         if self._average is not None:
             tensors |= {f"average/{name}": tensor for name, tensor in self._average.state_dict().items()}
         tensors["random/cpu"] = torch.get_rng_state()
@@ -153,9 +159,12 @@ class TrainingLoop:
     def restore(self, state: TrainingState) -> None:
         """Go on from a state that a loop of the same kind gave, with however many processes."""
         self.done, self.record = state.step, state.record
+        tensors = state.tensors
+        if (shard := self._header.shard) is not None:
+            tensors = tensors | {name: shard.own(tensors[name]) for name in self._shared_out() if name in tensors}
         for part, module in self._parts.items():
-            module.load_state_dict(_part(state.tensors, part))
-        for name, momentum in _part(state.tensors, "momentum").items():
+            module.load_state_dict(_part(tensors, part))
+        for name, momentum in _part(tensors, "momentum").items():
             weight = self._weights[name]
             # empty_like keeps the weight's memory format, in which its gradients come, too.
             self._optimiser.state[weight]["momentum_buffer"] = torch.empty_like(weight.detach()).copy_(momentum)
@@ -168,10 +177,18 @@ class TrainingLoop:
     def _save(self, session: TrainingSession, identity: Identity) -> None:
         # Sums on a GPU may differ in their last digits from one run to the next; what isn't added up over the
         # processes would drift apart, slowly.
-        beside = [*self._header.state_dict().values(), *self._balance.state_dict().values()]
-        self._processes.take_from_first(beside)
+        beside = {f"header/{name}": tensor for name, tensor in self._header.state_dict().items()}
+        beside |= self._balance.state_dict()
+        own = self._shared_out() if self._header.shard is not None else set()
+        self._processes.take_from_first(tensor for name, tensor in beside.items() if name not in own)
+        state = self.state()
         if self._processes.rank == 0:
-            session.save(self.state(), identity)
+            session.save(state, identity)
+
+    def _shared_out(self) -> set[str]:
+        """The names, in a state, of what has one row a class."""
+        names = [f"header/{name}" for name in self._header.of_classes]
+        return {*names, *(f"momentum/{name}" for name in names)}
 
     def _step(self, step: int, batch: FaceBatch) -> None:
         rate = learning_rate_at(step, self._configuration)
@@ -215,6 +232,8 @@ class TrainingLoop:
         self._processes.add_up([weight.grad for weight in network_weights if weight.grad is not None])
         length = nn.utils.clip_grad_norm_(network_weights, self._configuration.gradient_clip)
         beside = nn.utils.get_total_norm([weight.grad for weight in self._beside if weight.grad is not None])
+        if self._header.shard is not None:
+            self._processes.add_up([beside])  # who sees what isn't finite in its own classes alone mustn't stop alone
         # Looked at once a step: on a GPU every look waits for all that was asked of it.
         if bool(torch.isfinite(torch.stack([total.detach(), length, beside.to(length)])).all()):
             return

@@ -27,6 +27,8 @@ class TrainingConfiguration(Configuration):
         device: ``"auto"`` takes a GPU where there is one.
         precision: ``"bf16-mixed"`` runs the network, but not the losses, in bfloat16. On a CPU it bends the gradients.
         processes: that share every batch, on one GPU each or all on the CPU.
+        shard_classes: whether the processes share out the identity header's classes, each holding some, or all hold
+            all: for classes that outgrow one process. The losses are the same.
         threads: of torch, shared by the processes; the same seed gives the same losses bit for bit only with equal
             threads.
         curve_every: steps between two points of the curves.
@@ -46,6 +48,7 @@ class TrainingConfiguration(Configuration):
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     processes: int = Field(default=1, ge=1)
+    shard_classes: bool = False
     threads: int = Field(default=2, ge=1)
     curve_every: int = Field(default=10, ge=1)
     gradient_statistics_every: int = Field(default=0, ge=0)
@@ -56,7 +59,8 @@ class TrainingConfiguration(Configuration):
 
         Where it runs and how often it is saved may change.
         """
-        return self.model_dump(mode="json", exclude={"device", "processes", "threads", "checkpoint_every"})
+        where = {"device", "processes", "shard_classes", "threads", "checkpoint_every"}
+        return self.model_dump(mode="json", exclude=where)
 
 
 def learning_rate_at(step: int, configuration: TrainingConfiguration) -> float:

@@ -30,7 +30,9 @@ class MarginConfiguration(Configuration):
 
 
 def margin_logits(cosines: Tensor, labels: Tensor, configuration: MarginConfiguration) -> Tensor:
-    """Scaled logits with the margin taken from each row's own class.
+    """Scaled logits with the margin taken from each row's own class: the readable form, by automatic differentiation.
+
+    :mod:`countenance.network.fused_margin` computes the same loss for many classes.
 
     Args:
         cosines: [N, C] cosines between N embeddings and C class centres.
@@ -40,16 +42,38 @@ def margin_logits(cosines: Tensor, labels: Tensor, configuration: MarginConfigur
         [N, C] logits. Values and gradients are finite for cosines of exactly 1 and -1.
     """
     own = cosines.gather(1, labels[:, None])
-    margin = configuration.margin
-    penalised = _add_angle(own, margin) if configuration.kind == "arcface" else own - margin
+    penalised = with_margin(own, configuration)
     # A difference added at the targets, rather than a copy overwritten there, keeps one gradient path a logit.
     return configuration.scale * cosines.scatter_add(1, labels[:, None], penalised - own)
 
 
-def _add_angle(cosine: Tensor, margin: float) -> Tensor:
+def with_margin(cosine: Tensor, configuration: MarginConfiguration) -> Tensor:
+    """What the margin makes of the cosines of the own classes, of any shape: cos(theta + m), or cos(theta) - m."""
+    margin = configuration.margin
+    if configuration.kind == "cosface":
+        return cosine - margin
     # cos(theta + m) falls as theta grows only while theta + m <= pi. Beyond that insightface's fall-back line
     # (easy_margin = False) goes on falling, so that no angle pays for being wrong.
-    sine = (1.0 - cosine * cosine).clamp(min=SMALLEST_SINE**2).sqrt()
-    penalised = cosine * math.cos(margin) - sine * math.sin(margin)
+    penalised = cosine * math.cos(margin) - _sine(cosine) * math.sin(margin)
     beyond = cosine - math.sin(math.pi - margin) * margin
-    return torch.where(cosine > math.cos(math.pi - margin), penalised, beyond)
+    return torch.where(_below_half_a_turn(cosine, margin), penalised, beyond)
+
+
+def slope_with_margin(cosine: Tensor, configuration: MarginConfiguration) -> Tensor:
+    """The derivative of :func:`with_margin`, of the same shape; finite everywhere."""
+    flat = torch.ones_like(cosine)
+    if configuration.kind == "cosface":
+        return flat
+    margin = configuration.margin
+    sine = _sine(cosine)
+    bent = torch.where(sine > SMALLEST_SINE, cosine / sine, 0.0)  # where the sine is held, it has no slope
+    slope = math.cos(margin) + bent * math.sin(margin)
+    return torch.where(_below_half_a_turn(cosine, margin), slope, flat)
+
+
+def _sine(cosine: Tensor) -> Tensor:
+    return (1.0 - cosine * cosine).clamp(min=SMALLEST_SINE**2).sqrt()
+
+
+def _below_half_a_turn(cosine: Tensor, margin: float) -> Tensor:
+    return cosine > math.cos(math.pi - margin)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countenance.network.margin import MarginConfiguration, margin_logits
+from countenance.network.margin import MarginConfiguration, margin_logits, slope_with_margin, with_margin
 
 ARC = MarginConfiguration(kind="arcface", margin=0.5, scale=10.0)
 
@@ -50,3 +50,18 @@ def test_gradients_are_finite_at_the_ends(kind, cosine):
 def test_the_arcface_gradient_is_that_of_the_formula():
     cosines = torch.tensor([[0.3, -0.2]], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda c: margin_logits(c, torch.tensor([1]), ARC), cosines)
+
+
+@given(st.floats(-1.0, 1.0), st.sampled_from(["arcface", "cosface"]), st.floats(0.0, 1.5))
+def test_the_slope_is_the_derivative_of_what_the_margin_makes_of_a_cosine(cosine, kind, margin):
+    configuration = MarginConfiguration(kind=kind, margin=margin)
+    own = torch.tensor([cosine], dtype=torch.float64, requires_grad=True)
+    (derivative,) = torch.autograd.grad(with_margin(own, configuration).sum(), own)
+    assert slope_with_margin(own.detach(), configuration).item() == pytest.approx(derivative.item(), rel=1e-9)
+
+
+def test_the_slope_of_arcface_by_hand():
+    cosine = torch.tensor([math.cos(1.0), 1.0, math.cos(3.0)], dtype=torch.float64)
+    # d cos(theta + m) / d cos(theta) = sin(theta + m) / sin(theta); held at the end; a line beyond half a turn.
+    expected = [math.sin(1.5) / math.sin(1.0), math.cos(0.5), 1.0]
+    assert slope_with_margin(cosine, ARC).tolist() == pytest.approx(expected)
