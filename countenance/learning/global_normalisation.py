@@ -7,32 +7,75 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+
+from countenance.network.fused_normalisation import FusedNormalisation, Moments, follow_statistics
+
+
+class BatchOfAllProcesses:
+    """Every process has a share of the rows; see :class:`countenance.network.fused_normalisation.SharedBatch`."""
+
+    def moments(self, own: Moments) -> Moments:
+        """Of all shares together, in float64, alike in every process."""
+        mean, square, count = own
+        packed = torch.cat([mean, square, mean.new_tensor([count])]).double()
+        both, channels = torch.stack(self.gathered(packed)), len(mean)
+        means, squares, counts = both[:, :channels], both[:, channels:-1], both[:, -1:]
+        total = counts.sum()
+        # Chan et al., 1979: about each share's own mean first, which doesn't cancel as E[x^2] - E[x]^2 does.
+        whole = (means * counts).sum(dim=0) / total
+        return whole, (squares + counts * (means - whole).square()).sum(dim=0), float(total)
+
+    def gathered(self, own: Tensor) -> list[Tensor]:
+        """The tensors of all processes."""
+        every = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+        dist.all_gather(every, own)
+        return every
+
+    def sums(self, own: Tensor) -> Tensor:
+        """Added up over the processes."""
+        sums = own.clone()
+        dist.all_reduce(sums)
+        return sums
+
+
+BATCH_OF_ALL_PROCESSES: Final = BatchOfAllProcesses()
 
 
 @contextmanager
 def normalised_over_processes(network: nn.Module, world: int) -> Iterator[None]:
     """Within it, the network's batch normalisations take their statistics from the shares of all processes.
 
-    Weights and running statistics stay the network's own; afterwards it is as it was. With one process nothing happens.
+    Fused ones (:func:`countenance.network.acceleration.accelerated`) stay fused. Weights and running statistics stay
+    the network's own; afterwards it is as it was. With one process nothing happens.
     """
     replaced: list[tuple[nn.Module, str, nn.Module]] = []
     if world > 1:
         for parent in list(network.modules()):
             for name, child in list(parent.named_children()):
-                if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+                if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d | FusedNormalisation):
                     replaced.append((parent, name, child))
-                    setattr(parent, name, GlobalBatchNorm(child))
+                    setattr(parent, name, _shared(child))
     try:
         yield
     finally:
         for parent, name, child in replaced:
+            # On a GPU the statistics moved there are other tensors than those that were given.
+            for statistic, values in getattr(parent, name).named_buffers():
+                setattr(child, statistic, values)
             child.train(parent.training)
             setattr(parent, name, child)
+
+
+def _shared(norm: nn.BatchNorm1d | nn.BatchNorm2d | FusedNormalisation) -> nn.Module:
+    shared = GlobalBatchNorm(norm)
+    if isinstance(norm, FusedNormalisation):
+        return FusedNormalisation(shared, norm.activation, batch=BATCH_OF_ALL_PROCESSES)
+    return shared
 
 
 class GlobalBatchNorm(nn.Module):
@@ -42,7 +85,7 @@ class GlobalBatchNorm(nn.Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
-    def __init__(self, like: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+    def __init__(self, like: nn.BatchNorm1d | nn.BatchNorm2d | FusedNormalisation) -> None:
         super().__init__()
         self.weight, self.bias = like.weight, like.bias
         for name in ("running_mean", "running_var", "num_batches_tracked"):
@@ -57,19 +100,13 @@ class GlobalBatchNorm(nn.Module):
                 features, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
             )
         with torch.no_grad():
-            mean, square, count = _moments(features)
-            self._follow(mean, square / max(count - 1.0, 1.0))
-            inverse = torch.rsqrt(square / count + self.eps)
+            mean, square, count = BATCH_OF_ALL_PROCESSES.moments(_moments(features))
+            if self.running_mean is not None:
+                follow_statistics(self, (mean, square, count))
+            precise = _precise(features).dtype
+            mean, inverse = mean.to(precise), torch.rsqrt(square / count + self.eps).to(precise)
         normalised: Tensor = _Normalise.apply(features, mean, inverse, self.weight, self.bias, count)  # type: ignore[no-untyped-call]
         return normalised
-
-    def _follow(self, mean: Tensor, variance: Tensor) -> None:
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
-            return
-        self.num_batches_tracked.add_(1)
-        rate = self.momentum if self.momentum is not None else 1.0 / int(self.num_batches_tracked)
-        self.running_mean.lerp_(mean, rate)
-        self.running_var.lerp_(variance, rate)
 
 
 def _others(features: Tensor) -> list[int]:
@@ -80,25 +117,18 @@ def _shaped(values: Tensor, features: Tensor) -> Tensor:
     return values.view(1, -1, *[1] * (features.dim() - 2))
 
 
-def _moments(features: Tensor) -> tuple[Tensor, Tensor, float]:
-    """Mean [C], sum of squared differences from it [C], and number of values a channel, over all processes."""
-    count = features.numel() // features.shape[1]
-    values = features.float()
-    if count:
-        square, mean = torch.var_mean(values, dim=_others(features), correction=0)
-    else:
-        square, mean = torch.zeros(2, features.shape[1], device=features.device)
-    own = torch.cat([mean, square * count, mean.new_tensor([count])])
-    every = [torch.empty_like(own) for _ in range(dist.get_world_size())]
-    dist.all_gather(every, own)
-    channels = len(mean)
-    both = torch.stack(every).double()
-    means, squares, counts = both[:, :channels], both[:, channels:-1], both[:, -1:]
-    total = counts.sum()
-    # Chan et al., 1979: about each share's own mean first, which doesn't cancel as E[x^2] - E[x]^2 does.
-    whole = (means * counts).sum(dim=0) / total
-    squares_of_all = (squares + counts * (means - whole).square()).sum(dim=0)
-    return whole.float(), squares_of_all.float(), float(total)
+def _moments(features: Tensor) -> Moments:
+    """Of this process's share."""
+    count, values = features.numel() // features.shape[1], _precise(features)
+    if not count:
+        return values.new_zeros(features.shape[1]), values.new_zeros(features.shape[1]), 0.0
+    variance, mean = torch.var_mean(values, dim=_others(features), correction=0)
+    return mean, variance * count, float(count)
+
+
+def _precise(values: Tensor) -> Tensor:
+    """In float32 at least: sums over a batch need the digits."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 class _Normalise(torch.autograd.Function):
@@ -120,13 +150,11 @@ class _Normalise(torch.autograd.Function):
         if gradient is None:
             return (None,) * 6
         features, mean, inverse, weight = ctx.saved_tensors
-        gradient, unit = gradient.float(), features.float()
+        gradient, unit = _precise(gradient), _precise(features)
         unit = (unit - _shaped(mean, features)) * _shaped(inverse, features)
         own = torch.stack([gradient.sum(dim=_others(features)), (gradient * unit).sum(dim=_others(features))])
         # The weight's and bias's gradients stay this process's part: all weights' are added up later, at once.
-        sums = own.clone()
-        dist.all_reduce(sums)
-        straight, along = (sums / ctx.count).unbind()
+        straight, along = (BATCH_OF_ALL_PROCESSES.sums(own) / ctx.count).unbind()
         centred = gradient - _shaped(straight, features) - unit * _shaped(along, features)
         to_features = centred * _shaped(inverse * weight, features)
         return to_features.to(features.dtype), None, None, own[1], own[0], None

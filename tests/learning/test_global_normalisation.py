@@ -2,7 +2,15 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from countenance.learning.global_normalisation import GlobalBatchNorm, normalised_over_processes
+from countenance.learning.global_normalisation import (
+    BATCH_OF_ALL_PROCESSES,
+    BatchOfAllProcesses,
+    GlobalBatchNorm,
+    normalised_over_processes,
+)
+from countenance.network.acceleration import accelerated
+from countenance.network.fused_normalisation import FusedNormalisation
+from countenance.network.layers import ParametricReLU
 from tests.learning.test_training import fresh_network
 
 
@@ -77,3 +85,43 @@ def test_an_output_that_no_loss_asks_for_gives_no_gradient(group_of_one):
     ours(features)
     features.sum().backward()
     assert ours.weight.grad is None
+
+
+def test_fused_normalisations_stay_fused_and_share_their_statistics(group_of_one):
+    network = fresh_network()
+    modules = dict(network.named_modules())
+    images = torch.randn(4, 3, 32, 32)
+    expected = network.train()(images)
+    with accelerated(network), normalised_over_processes(network, world=2):
+        shared = [module for module in network.modules() if isinstance(module, FusedNormalisation)]
+        assert shared
+        assert all(module._batch is BATCH_OF_ALL_PROCESSES for module in shared)
+        torch.testing.assert_close(network(images), expected, atol=1e-4, rtol=1e-4)
+        network.eval()
+    assert dict(network.named_modules()) == modules
+    assert int(network.trunk.stem[1].num_batches_tracked) == 2
+
+
+def test_the_statistics_of_a_share_are_those_of_all_rows():
+    """Two shares, by hand: means 1 and 4, of 2 and 1 values."""
+
+    class TwoProcesses(BatchOfAllProcesses):
+        def gathered(self, own):
+            return [own, torch.tensor([4.0, 0.0, 1.0], dtype=torch.float64)]
+
+    mean, square, count = TwoProcesses().moments((torch.tensor([1.0]), torch.tensor([2.0]), 2.0))
+    assert (mean.item(), square.item(), count) == (2.0, 8.0, 3.0)  # of 0, 2 and 4: 4 + 0 + 4
+
+
+def test_the_fused_gradient_over_processes_is_the_ordinary_one(group_of_one):
+    results = []
+    for fused in (False, True):
+        norm, _ = pair(nn.BatchNorm2d(3))
+        torch.manual_seed(4)
+        network = nn.Sequential(nn.Conv2d(2, 3, 3), norm.train(), ParametricReLU(3))
+        images = torch.randn(3, 2, 6, 7, requires_grad=True)
+        with accelerated(network, enabled=fused), normalised_over_processes(network, world=2):
+            network(images).square().mean().backward()
+        results.append([images.grad, *(weight.grad for weight in network.parameters())])
+    for left, right in zip(*results, strict=True):
+        torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-4)

@@ -31,6 +31,8 @@ class IResNetBlock(nn.Module):
     The stride is the second convolution's. A block that changes the side or the width has a 1x1 shortcut.
     """
 
+    fused_pairs = (("bn2", "prelu"),)
+
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)
@@ -58,6 +60,8 @@ def layer(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
 
 class IResNetTrunk(Trunk):
     """Four layers of residual blocks; the taps follow the second, third and last."""
+
+    fused_pairs = (("bn1", "prelu"),)
 
     def __init__(self, configuration: NetworkConfiguration) -> None:
         super().__init__()

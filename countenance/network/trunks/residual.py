@@ -12,6 +12,8 @@ from countenance.network.trunk import Trunk, TrunkFeatures
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around an identity shortcut (He et al., arXiv 1512.03385)."""
 
+    fused_pairs = (("first.1", "between"),)
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = convolution(channels, channels, 3)
