@@ -27,6 +27,8 @@ Keys = NDArray[np.bytes_]
 """[n] of type S16: what :func:`countenance.learning.teacher_cache.crop_key` makes of the crops."""
 
 KEY_BYTES: Final = 16
+_READ_BYTES: Final = 2**20
+"""Files up to this size are read, larger ones are mapped."""
 _HEADER: Final = struct.Struct("<8s32sIII12x")
 _BLOCK: Final = struct.Struct("<4sIII")
 _MAGIC: Final = b"cntfeat1"
@@ -87,7 +89,7 @@ class Block:
 
 
 class Segment:
-    """A file's whole blocks, as far as it was written when last looked at; memory-mapped.
+    """A file's whole blocks, as far as it was written when last looked at; memory-mapped if it is large.
 
     Attributes:
         path: the file.
@@ -109,7 +111,9 @@ class Segment:
         size = self.path.stat().st_size
         if size <= max(len(self._bytes), _HEADER.size - 1):
             return []
-        self._bytes = np.memmap(self.path, dtype=np.uint8, mode="r")
+        # A map keeps a file open, and many interrupted runs leave many small files.
+        is_small = size <= _READ_BYTES
+        self._bytes = np.fromfile(self.path, np.uint8) if is_small else np.memmap(self.path, np.uint8, mode="r")
         if self.kind is None:
             self.kind = RowKind.of_header(self._bytes[: _HEADER.size].tobytes())
             self.is_damaged = self.kind is None

@@ -123,6 +123,18 @@ def test_a_student_learns_from_a_teacher_that_sees_what_it_sees(world, path):
     assert all(torch.equal(one, other) for one, other in zip(network.parameters(), again.parameters(), strict=True))
 
 
+@pytest.mark.slow
+def test_two_processes_with_a_teacher_each_train_what_one_does(world, path):
+    chosen = students(exact(path), distilled={"teacher_sees": "augmented"})
+    table = teaching(teacher_features(*world, None, chosen), chosen, None)
+    one, record = train_student_distilled(*world, table, chosen)
+    shared = chosen.model_copy(update={"training": chosen.training.model_copy(update={"processes": 2})})
+    two, other = train_student_distilled(*world, table, shared)
+    np.testing.assert_allclose(record.curves["loss/identity"], other.curves["loss/identity"], rtol=1e-4)
+    for name, weight in one.state_dict().items():
+        torch.testing.assert_close(two.state_dict()[name], weight, rtol=1e-3, atol=1e-4)
+
+
 def test_the_trunk_learns_from_a_teacher_that_sees_what_it_sees(world, path):
     chosen = recipe(exact(path), teacher_sees="augmented", steps=1)
     table = recognition_teaching(recognition_features(*world, chosen), chosen)

@@ -103,6 +103,17 @@ def test_a_reader_sees_what_comes_while_it_is_open(tmp_path):
         assert segment.look() == []
 
 
+def test_a_file_that_grows_from_small_to_large_is_read_all_the_while(tmp_path):
+    kind = RowKind(TEACHER, 512, np.dtype(np.float32))
+    features = np.random.default_rng(0).normal(size=(200, 2, 512)).astype(np.float32)
+    segment = Segment(tmp_path / "a.rows")
+    with SegmentWriter(segment.path, kind) as writer:
+        for first in range(0, 600, 200):
+            writer.append(keys_of(range(first, first + 200)), features)
+            block = segment.look()[0]
+            np.testing.assert_array_equal(segment.features(block), features)
+
+
 def test_rows_can_be_taken_out_and_an_unreadable_end_goes_with_them(tmp_path, whole):
     path = tmp_path / "a.rows"
     path.write_bytes(whole[0][:-1])  # the last block is cut short

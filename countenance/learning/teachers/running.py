@@ -21,8 +21,9 @@ from countenance.errors import ModelError
 from countenance.learning.teachers.recogniser_file import RecogniserFile
 from countenance.learning.teachers.teacher import Crops, Engine
 from countenance.learning.views import CANONICAL_WARP
+from countenance.network.openvino_runtime import openvino_runtime
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 Floats = NDArray[np.float32]
 
 CROPS_TOGETHER: Final = 8
@@ -51,14 +52,15 @@ class InputRange:
         return np.stack([CANONICAL_WARP["aligned"].image(crop, self.side) for crop in crops])
 
 
+_OPENVINO_NAMES: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+
+
 def fastest_precision() -> Precision:
     """What OpenVINO computes in on this CPU if it is left to choose: bfloat16 where the CPU has instructions for it.
 
     A CPU can also emulate bfloat16, which is slow: OpenVINO may then list it as a capability, but doesn't choose it.
     """
-    import openvino
-
-    core = openvino.Core()
+    core = openvino_runtime().Core()
     chosen = core.get_property("CPU", "INFERENCE_PRECISION_HINT").to_string()
     return (
         "bfloat16"
@@ -86,8 +88,7 @@ def openvino_engine(
     Raises:
         ModelError: OpenVINO can't run the network.
     """
-    import openvino
-
+    openvino = openvino_runtime()
     core = openvino.Core()
     try:
         if isinstance(network, RecogniserFile):
@@ -103,7 +104,7 @@ def openvino_engine(
             "CPU",
             {
                 "PERFORMANCE_HINT": "THROUGHPUT",
-                "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+                "INFERENCE_PRECISION_HINT": _OPENVINO_NAMES[precision],
                 "INFERENCE_NUM_THREADS": threads or torch.get_num_threads(),
                 # Several processes would all be bound to the first cores.
                 "ENABLE_CPU_PINNING": False,
@@ -113,18 +114,18 @@ def openvino_engine(
         raise ModelError(
             f"OpenVINO can't run the teacher {name}: set 'engine' to onnxruntime or torch, whichever fits."
         ) from error
+    if compiled.get_property("INFERENCE_PRECISION_HINT").to_string() != _OPENVINO_NAMES[precision]:
+        raise ModelError(f"This CPU can't run the teacher {name} in {precision}: set 'precision' to fastest.")
     return _OpenVino(openvino.AsyncInferQueue(compiled), batch, given)
 
 
 def _take_pixels(model: Any, given: InputRange, batch: int) -> None:
-    from openvino import Layout, Type
-    from openvino.preprocess import PrePostProcessor
-
+    openvino = openvino_runtime()
     model.reshape([batch, 3, given.side, given.side])
-    steps = PrePostProcessor(model)
-    steps.input().tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
-    steps.input().model().set_layout(Layout("NCHW"))
-    steps.input().preprocess().convert_element_type(Type.f32).mean(given.mean).scale(given.scale)
+    steps = openvino.preprocess.PrePostProcessor(model)
+    steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    steps.input().model().set_layout(openvino.Layout("NCHW"))
+    steps.input().preprocess().convert_element_type(openvino.Type.f32).mean(given.mean).scale(given.scale)
     steps.build()
 
 

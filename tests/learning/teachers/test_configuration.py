@@ -42,7 +42,11 @@ def test_an_onnx_file_sees_pixels_in_another_range_than_a_checkpoint_unless_told
         ({"path": "t.onnx", "engine": "torch"}, "'torch' can't run a teacher of the kind 'onnx'; choose openvino or"),
         ({"path": "t.pth", "engine": "onnxruntime"}, "'onnxruntime' can't run a teacher of the kind 'checkpoint'"),
         ({"path": "t.onnx", "device": "cuda"}, "'openvino' runs on the CPU only; set 'engine' to torch"),
-        ({"path": "t.onnx", "engine": "onnxruntime", "precision": "bfloat16"}, "computes in float32 only"),
+        (
+            {"path": "t.onnx", "engine": "onnxruntime", "precision": "bfloat16"},
+            "doesn't compute in bfloat16; choose fas",
+        ),
+        ({"path": "t.pth", "engine": "torch", "precision": "float16"}, "choose fastest or float32 or bfloat16"),
         ("t.bin", "the ending of 't.bin' is none of .onnx, .safetensors"),
         ({"path": "trained", "kind": "onnx"}, "'trained' is not of the kind 'onnx'"),
         ({"path": "t.onnx", "kind": "trained"}, "'t.onnx' is not of the kind 'trained'"),
