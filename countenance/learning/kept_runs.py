@@ -80,10 +80,17 @@ def data_digest(manifest: pd.DataFrame, crops: CropStore, scheme: LandmarkScheme
 def what_counts(settings: BaseModel, *, without: Iterable[str] = ()) -> str:
     """The settings of a training without what changes where it is done, but not what it gives.
 
+    A recogniser that the trunk learns from counts with what it says, which isn't among the settings.
+
     Args:
         settings: with ``training`` and ``batches``.
         without: further settings that the training doesn't read.
     """
     training = {"device", "processes", "shard_classes", "threads", "checkpoint_every"}
-    exclude: dict[str, Any] = {"training": training, "batches": {"decoded_mebibytes"}, **dict.fromkeys(without, True)}
+    exclude: dict[str, Any] = {
+        "training": training,
+        "batches": {"decoded_mebibytes"},
+        "recognition": {"teacher"},
+        **dict.fromkeys(without, True),
+    }
     return json.dumps(settings.model_dump(mode="json", exclude=exclude), sort_keys=True)

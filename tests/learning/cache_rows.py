@@ -1,4 +1,4 @@
-"""Rows of a teacher cache that anybody can tell from their number alone; imports little, for processes that are killed."""
+"""Rows of a teacher cache that anybody can tell from their number; imports little, for processes that are killed."""
 
 import hashlib
 

@@ -42,7 +42,7 @@ def expected_features(images, *, mean=127.0, scale=128.0):
 
 
 class CountingTeacher:
-    """Sums the channels of 16 cells of an image, and counts the images that it was shown; it must not be sent anywhere."""
+    """Mixes the colours of 16 cells of an image, and counts the images that it was shown."""
 
     name = "counter"
     dimension = 48

@@ -57,3 +57,11 @@ def test_where_a_training_is_done_does_not_count_and_how_it_is_done_does():
 
     assert settings(threads=1, processes=2, device="auto", checkpoint_every=9) == settings()
     assert settings(learning_rate=0.3) != settings()
+
+
+def test_how_a_teacher_is_run_does_not_count():
+    def settings(**teacher):
+        given = {"teacher": {"path": "teacher.onnx", **teacher}}
+        return what_counts(Recipe.model_validate({"seed": 1, "training": {"steps": 5}, "recognition": given}))
+
+    assert settings(threads=3) == settings()
