@@ -29,6 +29,8 @@ class TrainingConfiguration(Configuration):
         processes: that share every batch, on one GPU each or all on the CPU.
         shard_classes: whether the processes share out the identity header's classes, each holding some, or all hold
             all: for classes that outgrow one process. The losses are the same.
+        fused_kernels: whether a training on a CPU runs our own kernels of normalisation and activation, see
+            :func:`countenance.network.acceleration.accelerated`. Losses agree within rounding.
         threads: of torch, shared by the processes; the same seed gives the same losses bit for bit only with equal
             threads.
         curve_every: steps between two points of the curves.
@@ -49,6 +51,7 @@ class TrainingConfiguration(Configuration):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     processes: int = Field(default=1, ge=1)
     shard_classes: bool = False
+    fused_kernels: bool = True
     threads: int = Field(default=2, ge=1)
     curve_every: int = Field(default=10, ge=1)
     gradient_statistics_every: int = Field(default=0, ge=0)
@@ -59,7 +62,7 @@ class TrainingConfiguration(Configuration):
 
         Where it runs and how often it is saved may change.
         """
-        where = {"device", "processes", "shard_classes", "threads", "checkpoint_every"}
+        where = {"device", "processes", "shard_classes", "fused_kernels", "threads", "checkpoint_every"}
         return self.model_dump(mode="json", exclude=where)
 
 

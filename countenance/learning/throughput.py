@@ -28,6 +28,7 @@ from countenance.learning.launching import in_processes
 from countenance.learning.loop import TrainingLoop
 from countenance.learning.processes import Processes
 from countenance.learning.schedule import TrainingConfiguration, learning_rate_at
+from countenance.network.acceleration import accelerated
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.losses import task_losses, weighted_sum
@@ -95,9 +96,11 @@ def measure_training(
     waited: list[float] = []
 
     def work(processes: Processes) -> None:
-        loop = TrainingLoop(_network(seed, network), _header(seed, network), data, plan, processes)
+        ours_alone = _network(seed, network)
+        loop = TrainingLoop(ours_alone, _header(seed, network), data, plan, processes)
         # The plain loops first: their worker processes are forked, which is best done before there are threads.
         with (
+            accelerated(ours_alone),
             closing(
                 _plain(_network(seed, network), _header(seed, network), data, plan, torch.contiguous_format)
             ) as plain,

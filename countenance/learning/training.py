@@ -19,6 +19,7 @@ from countenance.learning.processes import Processes
 from countenance.learning.record import RunningRecord, TrainingRecord
 from countenance.learning.schedule import TrainingConfiguration, learning_rate_at
 from countenance.learning.session_state import Identity, TrainingSession
+from countenance.network.acceleration import accelerated
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.costs import count_parameters
 
@@ -99,7 +100,8 @@ class _Work:
         self.record = RunningRecord()
 
     def __call__(self, processes: Processes) -> None:
-        with normalised_over_processes(self.network, processes.world):
+        fused = self.configuration.fused_kernels and processes.device.type == "cpu"
+        with accelerated(self.network, enabled=fused), normalised_over_processes(self.network, processes.world):
             loop = TrainingLoop(self.network, self.header, self.dataset, self.configuration, processes)
             loop.run(self.session, self.identity, self.watch)
         loop.finish()

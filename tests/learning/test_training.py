@@ -189,3 +189,11 @@ def test_training_leaves_torchs_threads_as_they_were():
     before = torch.get_num_threads()
     trained(PLAN.model_copy(update={"threads": before + 1, "steps": 1}))
     assert torch.get_num_threads() == before
+
+
+def test_fused_kernels_give_the_losses_of_the_ordinary_layers():
+    network, fused = trained(PLAN.model_copy(update={"learning_rate": 0.02}))
+    plain, ordinary = trained(PLAN.model_copy(update={"learning_rate": 0.02, "fused_kernels": False}))
+    np.testing.assert_allclose(fused.curves["loss"], ordinary.curves["loss"], rtol=1e-4)
+    for name, value in plain.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value, atol=1e-4, rtol=1e-3, msg=name)
