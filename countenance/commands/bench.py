@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import Any, Final
 
-from countenance.commands.arguments import available_processors, number
-
-if TYPE_CHECKING:
-    from countenance.learning.throughput import Throughput
+SUBJECTS: Final[dict[str, tuple[str, str]]] = {
+    "training": ("countenance.commands.bench_training", "the training loop beside a plain PyTorch loop"),
+    "distillation": (
+        "countenance.commands.bench_distillation",
+        "a step of distillation beside the published algorithm in plain PyTorch",
+    ),
+}
+"""By subject: the module that measures it, with ``add_options(parser)`` and ``run(arguments)``, and what it is."""
 
 
 def add(subparsers: Any) -> None:
@@ -19,63 +22,13 @@ def add(subparsers: Any) -> None:
         "bench", help="measure how fast it is here", description="Measure how fast it is on this machine."
     )
     subjects = parser.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
-    training = subjects.add_parser(
-        "training",
-        help="the training loop beside a plain PyTorch loop",
-        description="Train on made-up crops, by our loop and by a plain PyTorch loop in turns, and compare.",
-    )
-    training.add_argument("--seconds", type=number(float, least=1.0), default=60.0, help="for all turns; default: 60")
-    training.add_argument("--batch-size", type=number(int, least=2), default=128, metavar="N", help="default: 128")
-    training.add_argument(
-        "--input-size", type=number(int, least=32), default=64, metavar="PX", help="a multiple of 16; default: 64"
-    )
-    training.add_argument(
-        "--threads", type=number(int, least=1), metavar="N", help="default: one for each processor there is"
-    )
-    training.add_argument("--json", action="store_true", help="print JSON in place of a table")
-    training.set_defaults(parser=training)
+    for subject, (module, what) in SUBJECTS.items():
+        options = subjects.add_parser(subject, help=what)
+        importlib.import_module(module).add_options(options)
+        options.set_defaults(parser=options)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print."""
-    if arguments.input_size % 16:
-        arguments.parser.error(f"--input-size {arguments.input_size}: must be a multiple of 16")
-    from countenance.learning.throughput import measure_training
-
-    measured = measure_training(
-        seconds=arguments.seconds,
-        batch_size=arguments.batch_size,
-        input_size=arguments.input_size,
-        threads=arguments.threads or available_processors(),
-    )
-    sys.stdout.write(f"{json.dumps(_values(measured), indent=2)}\n" if arguments.json else _table(measured))
-    return 0
-
-
-def _values(measured: Throughput) -> dict[str, Any]:
-    return {
-        "batch_size": measured.batch_size,
-        "input_size": measured.input_size,
-        "threads": measured.threads,
-        "images_per_second": {name: list(speeds) for name, speeds in measured.images_per_second.items()},
-        "ratio": {name: measured.ratio(name) for name in measured.others()},
-        "data_wait_share": measured.data_wait_share,
-    }
-
-
-def _table(measured: Throughput) -> str:
-    rounds = len(next(iter(measured.images_per_second.values())))
-    lines = [
-        f"Training on batches of {measured.batch_size} crops of {measured.input_size} x {measured.input_size} pixels, "
-        f"{measured.threads} threads, {rounds} rounds",
-        f"{'loop':<24}{'images/s':>10}   countenance is",
-    ]
-    for name, speeds in measured.images_per_second.items():
-        median = sorted(speeds)[rounds // 2]
-        against = ""
-        if name in measured.others():
-            ratios = measured.ratios(name)
-            against = f"{measured.ratio(name):.2f}x as fast ({ratios.min():.2f} to {ratios.max():.2f})"
-        lines.append(f"{name:<24}{median:>10.0f}   {against}".rstrip())
-    lines.append(f"Waiting for data: {100 * measured.data_wait_share:.1f} % of the step time")
-    return "\n".join(lines) + "\n"
+    status: int = importlib.import_module(SUBJECTS[arguments.subject][0]).run(arguments)
+    return status

@@ -2,9 +2,11 @@ import json
 
 import pytest
 
-from countenance.commands import main
-from countenance.commands.bench import _table
+from countenance.commands import bench_distillation, main
+from countenance.commands.bench_training import _table
+from countenance.learning.distillation_speed import CACHED, LIVE, PUBLISHED, DistillationSize, DistillationSpeed
 from countenance.learning.throughput import LOOPS, Throughput
+from countenance.learning.turns import Timing
 
 
 def test_training_is_measured_in_turns_and_told_as_json(capsys: pytest.CaptureFixture[str]):
@@ -36,3 +38,58 @@ def test_wrong_usage_ends_with_2(wrong: list[str]):
     with pytest.raises(SystemExit) as stopped:
         main(["bench", *wrong])
     assert stopped.value.code == 2
+
+
+def spent(*seconds: float, peak: float = 1000.0) -> Timing:
+    return Timing(seconds=seconds, peak_mebibytes=peak, idle_mebibytes=300.0)
+
+
+SPEED = DistillationSpeed(
+    size=DistillationSize(),
+    threads=2,
+    steps={PUBLISHED: spent(9.0, 8.0, 10.0, peak=6000.0), CACHED: spent(1.0, 2.0, 2.0), LIVE: spent(3.0, 4.0, 4.0)},
+    published_header=spent(1.0, 1.0, 1.0),
+    header=spent(0.1, 0.1, 0.1),
+    loss_difference=2e-6,
+    gradient_difference=3e-5,
+    live_precision="bfloat16",
+)
+
+
+def test_the_tables_of_distillation_tell_time_memory_and_what_ours_is_worth():
+    text = bench_distillation._tables(SPEED)
+    lines = text.splitlines()
+    assert "64 crops of 112 x 112 pixels, 85,742 classes, MobileFaceNet from iresnet50," in lines[0]
+    assert lines[1] == "2 threads, 3 rounds; the live teacher computes in bfloat16"
+    assert lines[3].split() == ["whole", "step", "ms", "a", "step", "images/s", "peak", "MiB"]
+    assert lines[4].split()[-3:] == ["9000", "7.1", "6000"]
+    assert lines[5].endswith("2000      32.0      1000   5.00x as fast (4.00 to 9.00)")
+    assert lines[10].endswith("100     640.0      1000   10.00x as fast (10.00 to 10.00)")
+    assert "loss differs by 2.0e-06 of the published one's, its gradient by 3.0e-05" in text
+
+
+def test_the_json_of_distillation_has_every_round_and_ratio():
+    said = bench_distillation._values(SPEED)
+    assert json.loads(json.dumps(said)) == said
+    assert said["steps"][CACHED]["seconds"] == [1.0, 2.0, 2.0]
+    assert said["ratios"][CACHED] == {"median": 5.0, "least": 4.0, "most": 9.0}
+    assert said["ratios"]["header"]["median"] == 10.0
+    assert said["steps"][PUBLISHED]["peak_mebibytes"] == 6000.0
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--input-size", "50"], ["--classes", "8", "--batch-size", "9"], ["--teacher", "me"]]
+)
+def test_wrong_sizes_of_distillation_end_with_2(wrong: list[str]):
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "distillation", *wrong])
+    assert stopped.value.code == 2
+
+
+@pytest.mark.slow
+def test_distillation_is_measured_and_told_as_json(capsys: pytest.CaptureFixture[str]):
+    small = ["--batch-size", "4", "--classes", "50", "--input-size", "32", "--teacher", "iresnet18"]
+    assert main(["bench", "distillation", *small, "--threads", "1", "--rounds", "1", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert set(said["steps"]) == {PUBLISHED, CACHED, LIVE}
+    assert set(said["ratios"]) == {CACHED, LIVE, "header"}
