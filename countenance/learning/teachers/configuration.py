@@ -14,6 +14,7 @@ TRAINED_TEACHER: Final = "trained"
 
 Kind = Literal["onnx", "checkpoint", "table", "trained"]
 EngineName = Literal["openvino", "onnxruntime", "torch"]
+ChannelOrder = Literal["rgb", "bgr"]
 TeacherSees = Literal["crop", "augmented"]
 """What a teacher looks at: the stored crop or its mirror image, or the crop as it was varied for the student.
 
@@ -58,6 +59,7 @@ class TeacherConfiguration(Configuration):
         input_mean: what is subtracted from a pixel in 0..255; where it isn't given, 127 for an ONNX file and 127.5
             otherwise. Our own networks know theirs.
         input_scale: what is divided by then; 128, or 127.5.
+        input_order: ``bgr`` for a network that was trained on pictures as OpenCV reads them.
         device: of torch.
         threads: of the engine; 0 = as many as torch has in the process that asks.
         batch_size: crops that are embedded, with their mirror images, between two writes to the cache.
@@ -70,6 +72,7 @@ class TeacherConfiguration(Configuration):
     precision: Literal["fastest", "float32", "bfloat16", "float16"] = "fastest"
     input_mean: float | None = None
     input_scale: float | None = Field(default=None, gt=0)
+    input_order: ChannelOrder = "rgb"
     device: Literal["cpu", "cuda", "auto"] = "cpu"
     threads: int = Field(default=0, ge=0)
     batch_size: int = Field(default=64, ge=1)
@@ -98,8 +101,8 @@ class TeacherConfiguration(Configuration):
                 f"the engine '{self.engine}' doesn't compute in {self.precision}; "
                 f"choose {' or '.join(_PRECISIONS_OF[self.engine])}"
             )
-        if kind not in _INPUT_OF and (self.input_mean, self.input_scale) != (None, None):
-            raise ValueError(f"a teacher of the kind '{kind}' has an input range of its own; leave it away")
+        if kind not in _INPUT_OF and (self.input_mean, self.input_scale, self.input_order) != (None, None, "rgb"):
+            raise ValueError(f"a teacher of the kind '{kind}' has an input of its own; leave 'input_…' away")
         return self
 
     @property

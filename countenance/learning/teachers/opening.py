@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 
@@ -49,13 +50,12 @@ def open_teacher(configuration: TeacherConfiguration, *, trained: AllInOneNetwor
         return teacher_of_network(trained, configuration, name=TRAINED_TEACHER)
     path = Path(configuration.path)
     mean, scale = configuration.input_range
+    given = InputRange(mean=mean, scale=scale, order=configuration.input_order)
     if kind == "checkpoint":
-        return teacher_of_network(
-            read_checkpoint(path), configuration, name=path.name, given=InputRange(mean=mean, scale=scale)
-        )
+        return teacher_of_network(read_checkpoint(path), configuration, name=path.name, given=given)
     recogniser = read_recogniser(path)
     digest = hashlib.sha256(recogniser.graph).hexdigest()
-    return _opened(recogniser, path.name, digest, InputRange(mean=mean, scale=scale), configuration)
+    return _opened(recogniser, path.name, digest, given, configuration)
 
 
 def teacher_of_network(
@@ -82,8 +82,7 @@ def teacher_of_network(
         ModelError: a weight isn't finite.
     """
     part = IdentityPart(network, name)
-    mean, scale = (127.5, 127.5) if given is None else (given.mean, given.scale)
-    own = InputRange(side=part.side, mean=mean, scale=scale)
+    own = replace(given or InputRange(mean=127.5, scale=127.5), side=part.side)
     return _opened(part, name, part.digest(), own, configuration or TeacherConfiguration())
 
 
@@ -101,7 +100,7 @@ def _opened(
     elif engine == "openvino":
         precision = fastest_precision()
     runs = [engine, precision, torch_device(configuration.device)]
-    what = [IDENTITY_VERSION, weights, given.side, given.mean, given.scale, *runs]
+    what = [IDENTITY_VERSION, weights, *astuple(given), *runs]
     identity = hashlib.sha256(json.dumps(what).encode()).hexdigest()
     return OpenedTeacher(
         f"{name} ({engine}, {precision})", identity, _starter(network, engine, given, precision, configuration)

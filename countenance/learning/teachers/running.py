@@ -18,6 +18,7 @@ from torch import nn
 
 from countenance.data.alignment import CROP_SIZE
 from countenance.errors import ModelError
+from countenance.learning.teachers.configuration import ChannelOrder
 from countenance.learning.teachers.recogniser_file import RecogniserFile
 from countenance.learning.teachers.teacher import Crops, Engine
 from countenance.learning.views import CANONICAL_WARP
@@ -39,17 +40,20 @@ class InputRange:
         side: of the square input.
         mean: what is subtracted from a pixel in 0..255.
         scale: what is divided by then.
+        order: of the channels.
     """
 
     side: int = CROP_SIZE
     mean: float
     scale: float
+    order: ChannelOrder = "rgb"
 
     def views(self, crops: Crops) -> Crops:
-        """[n, 112, 112, 3] -> [n, side, side, 3]."""
+        """[n, 112, 112, 3] RGB -> [n, side, side, 3] in the network's order."""
+        views = crops if self.order == "rgb" else np.ascontiguousarray(crops[..., ::-1])
         if self.side == CROP_SIZE:
-            return crops
-        return np.stack([CANONICAL_WARP["aligned"].image(crop, self.side) for crop in crops])
+            return views
+        return np.stack([CANONICAL_WARP["aligned"].image(view, self.side) for view in views])
 
 
 _OPENVINO_NAMES: Final[dict[Precision, str]] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}

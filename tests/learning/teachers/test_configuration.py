@@ -50,7 +50,8 @@ def test_an_onnx_file_sees_pixels_in_another_range_than_a_checkpoint_unless_told
         ("t.bin", "the ending of 't.bin' is none of .onnx, .safetensors"),
         ({"path": "trained", "kind": "onnx"}, "'trained' is not of the kind 'onnx'"),
         ({"path": "t.onnx", "kind": "trained"}, "'t.onnx' is not of the kind 'trained'"),
-        ({"path": "t.parquet", "input_mean": 1.0}, "has an input range of its own"),
+        ({"path": "t.parquet", "input_mean": 1.0}, "has an input of its own"),
+        ({"path": "trained", "input_order": "bgr"}, "has an input of its own"),
         ({"path": "t.onnx", "enginge": "torch"}, "did you mean 'engine'"),
     ],
 )

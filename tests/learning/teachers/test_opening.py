@@ -32,9 +32,10 @@ def test_an_identity_says_all_that_features_depend_on_and_no_more(path, tmp_path
         identity(path=path, precision="bfloat16"),
         identity(path=path, input_mean=0.0),
         identity(path=path, input_scale=1.0),
+        identity(path=path, input_order="bgr"),
         identity(path=str(write_recogniser(tmp_path / "other.onnx", batch=2))),
     ]
-    assert len({own, *others}) == 6
+    assert len({own, *others}) == 7
 
 
 def test_the_trained_network_is_a_teacher_only_where_it_is_given(path):

@@ -37,6 +37,16 @@ def test_the_input_range_is_the_teachers(tmp_path, engine):
     np.testing.assert_allclose(teacher.embed(CROPS[:3]), expected_features(CROPS[:3], mean=10.0), atol=1e-4)
 
 
+@pytest.mark.parametrize("engine", ["openvino", "onnxruntime"])
+def test_a_teacher_of_opencvs_pictures_sees_blue_first(tmp_path, engine):
+    weight = np.zeros((4, 3, 112, 56), dtype=np.float32)
+    weight[range(4), (0, 1, 2, 0)] = 1.0  # says the channels one by one
+    path = write_recogniser(tmp_path / "teacher.onnx", weight=weight)
+    rgb, bgr = (file_teacher(path, engine=engine, input_order=order).embed(CROPS[:3]) for order in ("rgb", "bgr"))
+    swapped = rgb[:, [2, 1, 0, 2]]
+    np.testing.assert_allclose(bgr, swapped / np.linalg.norm(swapped, axis=1, keepdims=True), atol=1e-4)
+
+
 def test_a_mirror_image_that_is_only_a_view_is_embedded_as_it_looks(tmp_path):
     teacher = file_teacher(write_recogniser(tmp_path / "teacher.onnx"))
     mirrored = CROPS[:, :, ::-1]
