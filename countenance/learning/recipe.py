@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from countenance.configuration import Configuration
 from countenance.data.crop_store import CropStore
@@ -32,6 +32,7 @@ from countenance.learning.recognition import (
     start_from_checkpoint,
 )
 from countenance.learning.soft_targets import SoftTable, SoftTeacher
+from countenance.learning.streams import STREAMS
 from countenance.learning.teachers.configuration import TeacherConfiguration, TeacherSees
 from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration, TrainingRecord, TrainingSession, train_all_in_one
@@ -99,6 +100,17 @@ class DistillationConfiguration(Configuration):
     soft: SoftTargetConfiguration = SoftTargetConfiguration()
     """How much the distilled student's other heads learn from what the training room's network says of the faces."""
     faulty: FaultyContinuation = FaultyContinuation()
+
+    @model_validator(mode="after")
+    def _a_student_of_identity_sees_nothing_else(self) -> DistillationConfiguration:
+        if self.network.tasks == "all":
+            return self
+        wasted = [name for name in STREAMS if name != "identity" and getattr(self.batches, f"{name}_share") > 0]
+        if wasted:
+            raise ValueError(f"a network of identity alone learns nothing from batches.{wasted[0]}_share: set it to 0")
+        if self.soft.asked:
+            raise ValueError("a network of identity alone has no other heads for soft to teach: leave it out")
+        return self
 
 
 Trained = tuple[AllInOneNetwork, TrainingRecord]
