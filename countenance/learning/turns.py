@@ -7,11 +7,12 @@ round mean anything. A process of its own gives each way its own threads, and me
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +26,8 @@ from countenance.errors import CountenanceError, TrainingError
 from countenance.progress import track
 
 MEBIBYTE: Final = 2**20
+
+_WAIT_POLICY: Final = "OMP_WAIT_POLICY"
 
 Step = Callable[[], object]
 Preparation = Callable[[], Step]
@@ -64,7 +67,8 @@ def in_turns(
         ways: by name.
         steps: in a turn of each way; a quick one takes more, so that its turn isn't over in no time.
         rounds: turns of each.
-        threads: of torch in each process; only one of them is busy at any time.
+        threads: of torch in each process; only one of them is busy at any time. Threads that wait don't spin, unless
+            ``OMP_WAIT_POLICY`` says so.
         warm_up: steps of each way before the first round.
 
     Raises:
@@ -96,7 +100,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_attend, args=(prepare, threads, theirs), daemon=True)
-        self._process.start()
+        with _patient_threads():
+            self._process.start()
         theirs.close()
 
     def __enter__(self) -> _Worker:
@@ -123,6 +128,20 @@ class _Worker:
         if isinstance(answer, CountenanceError):
             raise answer
         return float(answer)
+
+
+@contextmanager
+def _patient_threads() -> Iterator[None]:
+    # Read by OpenMP as it is loaded. Threads that spin while they wait, as they do by default, take the cores from
+    # those that they wait for as soon as anything else runs on the machine: steps then take several times as long, and
+    # those of many small parts the most.
+    before = os.environ.get(_WAIT_POLICY)
+    os.environ.setdefault(_WAIT_POLICY, "PASSIVE")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_WAIT_POLICY]
 
 
 def _attend(prepare: Preparation, threads: int, pipe: Connection) -> None:

@@ -93,3 +93,8 @@ def test_distillation_is_measured_and_told_as_json(capsys: pytest.CaptureFixture
     said = json.loads(capsys.readouterr().out)
     assert set(said["steps"]) == {PUBLISHED, CACHED, LIVE}
     assert set(said["ratios"]) == {CACHED, LIVE, "header"}
+    for timing in (*said["steps"].values(), *said["headers"].values()):
+        assert len(timing["seconds"]) == 1
+        assert timing["peak_mebibytes"] > timing["idle_mebibytes"] > 0.0
+    assert said["loss_difference"] < 1e-4
+    assert said["gradient_difference"] < 1e-3

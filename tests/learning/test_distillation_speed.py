@@ -7,7 +7,7 @@ import torch
 
 from countenance.learning import distillation_speed
 from countenance.learning.distillation import AdaDistillConfiguration, AdaDistillHeader
-from countenance.learning.distillation_speed import CACHED, LIVE, PUBLISHED, DistillationSize, OurStep, differences
+from countenance.learning.distillation_speed import DistillationSize, OurStep, differences
 from countenance.learning.published_distillation import PublishedHeader, PublishedStep
 from countenance.network.costs import count_parameters
 from countenance.network.margin import MarginConfiguration
@@ -70,14 +70,3 @@ def test_the_ways_can_be_prepared_here_as_well():
     ):
         step = way()
         assert step() > 0.0
-
-
-@pytest.mark.slow
-def test_small_steps_are_measured_in_turns():
-    measured = distillation_speed.measure_distillation(SMALL, threads=1, rounds=2)
-    assert list(measured.steps) == [PUBLISHED, CACHED, LIVE]
-    for timing in (*measured.steps.values(), measured.header, measured.published_header):
-        assert len(timing.seconds) == 2
-        assert timing.peak_mebibytes > timing.idle_mebibytes > 0.0
-    assert measured.loss_difference < 1e-4
-    assert measured.gradient_difference < 1e-3

@@ -202,3 +202,20 @@ def test_an_output_that_no_loss_asks_for_gives_no_gradient():
     FusedNormalisation(norm, behind)(features)
     features.sum().backward()
     assert norm.weight.grad is None
+
+
+def test_a_process_without_rows_takes_part_with_nothing():
+    class OthersHaveRows:
+        def moments(self, own):
+            assert own[2] == 0.0
+            return torch.zeros(3, dtype=torch.float64), torch.full((3,), 5.0, dtype=torch.float64), 5.0
+
+        def sums(self, own):
+            assert not own.any()
+            return own
+
+    norm, behind = modules(3)
+    features = torch.zeros(0, 3, 4, 4, requires_grad=True)
+    FusedNormalisation(norm, behind, batch=OthersHaveRows())(features).sum().backward()
+    assert features.grad.shape == (0, 3, 4, 4)
+    torch.testing.assert_close(norm.running_var, torch.tensor(0.9 + 0.1 * 5.0 / 4.0).expand(3))
