@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import pairwise
+from typing import NamedTuple, TypeGuard
 
 from torch import nn
 
-from countenance.network.fused_normalisation import Activation, AppliedActivation, FusedNormalisation
+from countenance.network.fused_activation import FusedActivation
+from countenance.network.fused_normalisation import AppliedActivation, FusedNormalisation
 from countenance.network.kept_memory import freed_memory_kept
-from countenance.network.layers import ParametricReLU
+from countenance.network.layers import Activation, ParametricReLU
 
 
 @contextmanager
 def accelerated(network: nn.Module, *, enabled: bool = True) -> Iterator[None]:
     """Within it, each BatchNorm2d and the PReLU behind it are one operation when they train in float32.
 
-    A pair are two neighbours in an ``nn.Sequential``, or two modules that a block names in its ``fused_pairs``. Weights
-    and running statistics stay the network's own, under their names; afterwards it is as it was. The outputs agree with
-    the ordinary modules' to about 1e-6 of their size. The first use on a machine compiles the kernels, which takes
-    some seconds. Memory that is freed stays with the process meanwhile (:mod:`countenance.network.kept_memory`).
+    A pair are two neighbours in an ``nn.Sequential``, or two modules that a block names in its ``fused_pairs``. A PReLU
+    alone is done by the same kernels; a normalisation alone isn't, since torch's own is as fast. Weights and running
+    statistics stay the network's own, under their names; afterwards it is as it was. The outputs agree with the
+    ordinary modules' to about 1e-6 of their size. The first use on a machine compiles the kernels, which takes some
+    seconds. Memory that is freed stays with the process meanwhile (:mod:`countenance.network.kept_memory`).
 
     Where processes share a batch, :func:`countenance.learning.global_normalisation.normalised_over_processes` belongs
     inside of it.
@@ -29,47 +32,63 @@ def accelerated(network: nn.Module, *, enabled: bool = True) -> Iterator[None]:
         network: to be trained; it stays on the CPU.
         enabled: False changes nothing, as it has to be where the network trains on a GPU.
     """
-    replaced: list[tuple[nn.Module, str, nn.Module]] = []
-
-    def put(parent: nn.Module, name: str, module: nn.Module) -> None:
-        replaced.append((parent, name, getattr(parent, name)))
-        setattr(parent, name, module)
-
-    if enabled:
-        activations = _activations(network)
-        for parent, name, norm in _norms(network):
-            applied = activations.get(norm)
-            put(parent, name, FusedNormalisation(norm, applied and applied[2]))
-            if applied is not None:
-                put(applied[0], applied[1], AppliedActivation(applied[2]))
+    replacements = _replacements(network) if enabled else []
+    ordinary = [(place, place.module) for place, _ in replacements]
+    for place, module in replacements:
+        place.put(module)
     try:
         with freed_memory_kept() if enabled else nullcontext():
             yield
     finally:
-        for parent, name, module in replaced:
-            module.train(parent.training)
-            setattr(parent, name, module)
+        for place, module in ordinary:
+            module.train(place.parent.training)
+            place.put(module)
 
 
-def _norms(network: nn.Module) -> list[tuple[nn.Module, str, nn.BatchNorm2d]]:
-    """Every normalisation that the kernels can do, and where it is."""
-    return [
-        (parent, name, child)
-        for parent in network.modules()
-        for name, child in parent.named_children()
-        if type(child) is nn.BatchNorm2d and child.affine and child.track_running_stats
-    ]
+class _Place(NamedTuple):
+    parent: nn.Module
+    name: str
+
+    @property
+    def module(self) -> nn.Module:
+        return self.parent.get_submodule(self.name)
+
+    def put(self, module: nn.Module) -> None:
+        setattr(self.parent, self.name, module)
 
 
-def _activations(network: nn.Module) -> dict[nn.Module, tuple[nn.Module, str, Activation]]:
-    """By normalisation: the activation behind it, and where that is."""
-    found: dict[nn.Module, tuple[nn.Module, str, Activation]] = {}
+def _replacements(network: nn.Module) -> list[tuple[_Place, nn.Module]]:
+    """What comes where."""
+    found: list[tuple[_Place, nn.Module]] = []
+    paired: set[nn.Module] = set()
+    for norm, activation in _pairs(network):
+        behind = activation.module
+        assert isinstance(behind, Activation)
+        found += [(norm, FusedNormalisation(norm.module, behind)), (activation, AppliedActivation(behind))]
+        paired.add(behind)
+    for parent in network.modules():
+        for name, child in parent.named_children():
+            if _over_maps(child) and child not in paired:
+                found.append((_Place(parent, name), FusedActivation(child)))
+    return found
+
+
+def _pairs(network: nn.Module) -> Iterator[tuple[_Place, _Place]]:
+    """Where a normalisation is that the kernels can do, and where the activation behind it."""
     for parent in network.modules():
         names = list(parent._modules) if type(parent) is nn.Sequential else []
-        named = getattr(parent, "fused_pairs", ())
-        for norm, activation in [*pairwise(names), *named]:
-            behind = parent.get_submodule(activation)
-            if isinstance(behind, ParametricReLU | nn.PReLU):
-                owner, _, name = activation.rpartition(".")
-                found[parent.get_submodule(norm)] = (parent.get_submodule(owner), name, behind)
-    return found
+        for pair in [*pairwise(names), *getattr(parent, "fused_pairs", ())]:
+            norm, behind = (_place(parent, path) for path in pair)
+            able = type(norm.module) is nn.BatchNorm2d and norm.module.affine and norm.module.track_running_stats
+            if able and _over_maps(behind.module):
+                yield norm, behind
+
+
+def _place(parent: nn.Module, path: str) -> _Place:
+    owner, _, name = path.rpartition(".")
+    return _Place(parent.get_submodule(owner), name)
+
+
+def _over_maps(module: nn.Module) -> TypeGuard[Activation]:
+    """Whether it is a PReLU that may see feature maps: ours for vectors can't."""
+    return isinstance(module, nn.PReLU) or (isinstance(module, ParametricReLU) and module.slope.dim() == 3)

@@ -13,6 +13,9 @@ from countenance.network.kernel_threads import in_threads
 CHUNK_VALUES: Final = 32_768
 """Values in a chunk of rows: 128 KiB, so that what is gone through twice comes from the cache the second time."""
 
+LEAST_COLUMNS: Final = 256
+"""Values in a row, if the shape allows it."""
+
 
 class FeatureMap:
     """[N, C, H, W] features, dense in one of the two memory formats, float32 or float64, on the CPU.
@@ -28,13 +31,17 @@ class FeatureMap:
         self._kernels: Any = normalisation_kernels
         images, channels, height, width = features.shape
         # view, not reshape: what is written into a copy would be lost.
+        positions = images * height * width
         if _is_channels_last(features):
-            self._layout, matrix = "row", self.features.permute(0, 2, 3, 1).view(-1, channels)
-            self._size = max(1, CHUNK_VALUES // channels)
-            self._chunks = -(-len(matrix) // self._size)
+            self._fold = _fold(positions, channels)
+            self._rows, columns = positions // self._fold, self._fold * channels
+            matrix = self.features.permute(0, 2, 3, 1).view(self._rows, columns)
+            self._layout, self._size = "row", max(1, CHUNK_VALUES // columns)
+            self._parts = (-(-self._rows // self._size), columns)
         else:
-            self._layout, matrix = "plane", self.features.view(images * channels, height * width)
-            self._size, self._chunks = height * width, images
+            matrix = self.features.view(images * channels, height * width)
+            self._layout, self._size, self._fold, self._rows = "plane", height * width, 1, positions
+            self._parts = (images, channels)
         self._matrix = matrix.numpy()
 
     def alike(self, features: Tensor) -> FeatureMap:
@@ -44,12 +51,10 @@ class FeatureMap:
 
     def moments(self) -> tuple[Tensor, Tensor]:
         """Mean and sum of squared differences from it: [C] float64 each."""
-        channels = self.features.shape[1]
-        means, squares = self.features.new_empty(2, self._chunks, channels).numpy()
+        means, squares = self.features.new_empty(2, *self._parts).numpy()
         self._run("moments", [means, squares])
-        both = torch.zeros(2, channels, dtype=torch.float64)
-        count = self.features.numel() // channels
-        self._kernels.merge_moments(means, squares, self._size, count, *both.numpy())
+        both = torch.zeros(2, self.features.shape[1], dtype=torch.float64)
+        self._kernels.merge_moments(means, squares, self._size, self._rows, *both.numpy())
         return both[0], both[1]
 
     def outputs(self, scale: Tensor, shift: Tensor, slope: Tensor) -> Tensor:
@@ -68,11 +73,11 @@ class FeatureMap:
             shift: [C].
             slope: [C].
         """
-        channels = self.features.shape[1]
-        sums = self.features.new_empty(self._chunks, 3, channels).numpy()
+        chunks, columns = self._parts
+        sums = self.features.new_empty(chunks, 3, columns).numpy()
         given = self._of_channels(mean, scale, shift, slope)
         self._run("sums", [*given, sums], gradients)
-        total = torch.zeros(3, channels, dtype=torch.float64)
+        total = torch.zeros(3, self.features.shape[1], dtype=torch.float64)
         self._kernels.merge_sums(sums, total.numpy())
         return total
 
@@ -86,12 +91,20 @@ class FeatureMap:
         return results
 
     def _of_channels(self, *values: Tensor) -> list[Any]:
-        return [each.detach().to(self.features.dtype).contiguous().numpy() for each in values]
+        return [each.detach().to(self.features.dtype).repeat(self._fold).numpy() for each in values]
 
     def _run(self, what: str, arrays: Sequence[Any], gradients: FeatureMap | None = None) -> None:
         kernel: Callable[..., None] = getattr(self._kernels, f"{self._layout}_{what}")
         given = [self._matrix] if gradients is None else [self._matrix, gradients._matrix]
         in_threads(lambda *part: kernel(*given, self._size, *arrays, *part), self.features.numel())
+
+
+def _fold(positions: int, channels: int) -> int:
+    """How many positions make a row, so that it is long enough for a loop over it to pay."""
+    fold = 1
+    while fold * channels < LEAST_COLUMNS and positions % (2 * fold) == 0:
+        fold *= 2
+    return fold
 
 
 def dense(features: Tensor) -> Tensor:

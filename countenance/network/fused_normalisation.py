@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from countenance.network.feature_maps import FeatureMap, dense
-from countenance.network.layers import ParametricReLU
+from countenance.network.layers import Activation, slope_of
 
-Activation = ParametricReLU | nn.PReLU
 Moments = tuple[Tensor, Tensor, float]
 """Mean [C], sum of squared differences from it [C], number of values a channel."""
 
@@ -47,7 +46,7 @@ WHOLE_BATCH: Final = WholeBatch()
 
 
 class FusedNormalisation(nn.Module):
-    """What a batch normalisation, and the PReLU behind it if there is one, compute; in the normalisation's place.
+    """What a batch normalisation and the PReLU behind it compute; in the normalisation's place.
 
     Weight, bias and running statistics are the normalisation's own, under the same names; the slopes stay registered
     where they are, see :class:`AppliedActivation`. All but training in float32 (evaluation, export, other precisions)
@@ -63,7 +62,7 @@ class FusedNormalisation(nn.Module):
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, norm: Any, activation: Activation | None, *, batch: SharedBatch = WHOLE_BATCH) -> None:
+    def __init__(self, norm: Any, activation: Activation, *, batch: SharedBatch = WHOLE_BATCH) -> None:
         super().__init__()
         self.weight, self.bias = norm.weight, norm.bias
         for name, buffer in norm.named_buffers():
@@ -71,13 +70,13 @@ class FusedNormalisation(nn.Module):
         self.eps, self.momentum = norm.eps, norm.momentum
         self._batch = batch
         # Modules in a tuple aren't registered, so that every parameter keeps its one name.
-        self._ordinary: tuple[nn.Module, ...] = (norm,) if activation is None else (norm, activation)
+        self._ordinary: tuple[nn.Module, Activation] = (norm, activation)
         self.train(norm.training)
 
     @property
-    def activation(self) -> Activation | None:
+    def activation(self) -> Activation:
         """The PReLU that is applied, too."""
-        return self._ordinary[1] if len(self._ordinary) > 1 else None  # type: ignore[return-value]
+        return self._ordinary[1]
 
     def forward(self, features: Tensor) -> Tensor:
         """[N, C, H, W] -> the same shape and memory format.
@@ -95,9 +94,9 @@ class FusedNormalisation(nn.Module):
         with torch.no_grad():
             follow_statistics(self, (mean, square, count))
             inverse = torch.rsqrt(square / count + self.eps)
-        slope = torch.ones_like(self.bias) if self.activation is None else slope_of(self.activation)
+        slope = slope_of(self.activation).expand_as(self.bias)
         out: Tensor = NormaliseAndActivate.apply(  # type: ignore[no-untyped-call]
-            compact, self.weight, self.bias, slope.expand_as(self.bias), mean, inverse, count, self._batch
+            compact, self.weight, self.bias, slope, mean, inverse, count, self._batch
         )
         return out
 
@@ -118,11 +117,6 @@ class AppliedActivation(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """As they are."""
         return features
-
-
-def slope_of(activation: Activation) -> Tensor:
-    """[C], or [1] where all channels share one."""
-    return (activation.slope if isinstance(activation, ParametricReLU) else activation.weight).view(-1)
 
 
 def follow_statistics(norm: Any, batch: Moments) -> None:

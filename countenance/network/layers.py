@@ -25,6 +25,14 @@ class ParametricReLU(nn.Module):
         return positive + self.slope.to(features.dtype) * (features - positive)
 
 
+Activation = ParametricReLU | nn.PReLU
+
+
+def slope_of(activation: Activation) -> Tensor:
+    """The slopes of a PReLU: [C], or [1] where all channels share one."""
+    return (activation.slope if isinstance(activation, ParametricReLU) else activation.weight).view(-1)
+
+
 def convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: int = 1) -> nn.Sequential:
     """Convolution and batch normalisation; "same" padding for odd kernels, none for even ones."""
     padding = kernel // 2 if kernel % 2 else 0

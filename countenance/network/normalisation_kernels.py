@@ -1,9 +1,10 @@
 """Kernels of batch normalisation with PReLU behind it, compiled by Numba.
 
-A feature map comes in one of two layouts. *Rows*: [positions, channels], which is what channels-last memory is.
-*Planes*: [images * channels, positions], which is what contiguous memory is. Each is cut into chunks whose size
-depends on the shape only: some rows that fit into a core's cache, or an image. Sums are taken within a chunk in float32
-and over the chunks, in their order, in float64. So the bits don't depend on the number of threads.
+A feature map comes in one of two layouts. *Rows*: [positions, channels], which is what channels-last memory is; where
+channels are few, [positions / r, r * channels], which the kernels take for more channels. *Planes*: [images * channels,
+positions], which is what contiguous memory is. Each is cut into chunks whose size depends on the shape only: some rows
+that fit into a core's cache, or an image. Sums are taken within a chunk in float32 and over the chunks, in their order,
+in float64. So the bits don't depend on the number of threads.
 
 Every kernel does the chunks of part ``part`` of ``parts``. With z = scale x + shift the output is y = z where z > 0,
 slope z elsewhere.
@@ -237,35 +238,38 @@ def plane_gradients(
 
 @_kernel
 def merge_moments(
-    means: Values, squares: Values, size: int, count: int, mean: NDArray[np.float64], square: NDArray[np.float64]
+    means: Values, squares: Values, size: int, rows: int, mean: NDArray[np.float64], square: NDArray[np.float64]
 ) -> None:
-    """Mean [C] and sum of squared differences [C] of all chunks [K, C] (Chan et al., 1979).
+    """Mean [C] and sum of squared differences [C] of all chunks [K, r C] (Chan et al., 1979).
 
     Args:
-        means: [K, C] of the chunks.
-        squares: [K, C] of the chunks.
-        size: values a channel in a chunk, but for the last, which may be shorter.
-        count: values a channel in all.
+        means: [K, r C] of the chunks.
+        squares: [K, r C] of the chunks.
+        size: rows of a chunk, but for the last, which may be shorter.
+        rows: in all.
         mean: [C], zeros; written.
         square: [C], zeros; written.
     """
-    chunks, channels = means.shape
+    chunks, columns = means.shape
+    channels = len(mean)
+    count = rows * (columns // channels)
     for chunk in range(chunks):
-        share = min(size, count - chunk * size) / count
-        for channel in range(channels):
-            mean[channel] += share * means[chunk, channel]
+        share = min(size, rows - chunk * size) / count
+        for column in range(columns):
+            mean[column % channels] += share * means[chunk, column]
     for chunk in range(chunks):
-        weight = float(min(size, count - chunk * size))
-        for channel in range(channels):
-            difference = means[chunk, channel] - mean[channel]
-            square[channel] += squares[chunk, channel] + weight * difference * difference
+        weight = float(min(size, rows - chunk * size))
+        for column in range(columns):
+            difference = means[chunk, column] - mean[column % channels]
+            square[column % channels] += squares[chunk, column] + weight * difference * difference
 
 
 @_kernel
 def merge_sums(sums: Values, total: NDArray[np.float64]) -> None:
-    """The sums of all chunks [K, 3, C], in their order, into zeros [3, C]."""
-    chunks, kinds, channels = sums.shape
+    """The sums of all chunks [K, 3, r C], in their order, into zeros [3, C]."""
+    chunks, kinds, columns = sums.shape
+    channels = total.shape[1]
     for chunk in range(chunks):
         for kind in range(kinds):
-            for channel in range(channels):
-                total[kind, channel] += sums[chunk, kind, channel]
+            for column in range(columns):
+                total[kind, column % channels] += sums[chunk, kind, column]

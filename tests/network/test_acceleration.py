@@ -7,6 +7,7 @@ from torch import nn
 from countenance.network.acceleration import accelerated
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
+from countenance.network.fused_activation import FusedActivation
 from countenance.network.fused_normalisation import AppliedActivation, FusedNormalisation
 from countenance.network.layers import ParametricReLU
 
@@ -55,20 +56,15 @@ def test_every_trunk_computes_and_learns_the_same_fused(name):
 @pytest.mark.parametrize(
     ("name", "left"), [("residual", {"after"}), ("mobilefacenet", set()), ("iresnet18", set()), ("allinone", set())]
 )
-def test_all_normalisations_are_fused_with_the_activations_right_behind_them(name, left):
+def test_all_activations_are_fused_and_with_them_the_normalisations_right_in_front(name, left):
     network = network_of(name)
     pairs = sum(isinstance(module, ParametricReLU) and module.slope.dim() == 3 for module in network.modules())
     with accelerated(network):
-        assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
-        alone = [
-            name.rpartition(".")[2] for name, module in network.named_modules()
-            if isinstance(module, ParametricReLU) and module.slope.dim() == 3
-        ]  # fmt: skip
-        assert set(alone) == left
+        assert not any(isinstance(module, ParametricReLU) and module.slope.dim() == 3 for module in network.modules())
+        alone = [name for name, module in network.named_modules() if isinstance(module, FusedActivation)]
+        assert {name.rpartition(".")[2] for name in alone} == left
         applied = sum(isinstance(module, AppliedActivation) for module in network.modules())
-        fused = sum(
-            isinstance(module, FusedNormalisation) and module.activation is not None for module in network.modules()
-        )
+        fused = sum(isinstance(module, FusedNormalisation) for module in network.modules())
         assert applied == fused == pairs - len(alone)
 
 
@@ -90,11 +86,12 @@ def test_it_is_undone_after_an_error_too():
     assert not any(isinstance(module, FusedNormalisation) for module in network.modules())
 
 
-def test_a_normalisation_without_weights_or_statistics_stays():
-    network = nn.Sequential(nn.BatchNorm2d(2, affine=False), nn.PReLU(2), nn.BatchNorm2d(2, track_running_stats=False))
+def test_a_normalisation_without_weights_or_statistics_stays_and_so_does_one_alone():
+    norms = [nn.BatchNorm2d(2, affine=False), nn.BatchNorm2d(2, track_running_stats=False)]
+    network = nn.Sequential(norms[0], nn.PReLU(2), norms[1], nn.PReLU(2), nn.BatchNorm2d(2), nn.ReLU())
     modules = list(network)
     with accelerated(network):
-        assert list(network) == modules
+        assert [list(network)[place] is modules[place] for place in range(6)] == [True, False, True, False, True, True]
 
 
 def test_a_published_activation_with_one_slope_is_fused():
