@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from countenance.assessment.arrays import AnyArray
 from countenance.assessment.cost_report import CostReport, cost_report
@@ -26,16 +27,29 @@ from countenance.assessment.row_scores import (
 from countenance.configuration import Configuration
 
 
+class WorstGroupLimits(Configuration):
+    """By how much distillation may change the worst group's error rates; beyond it, it makes the worst group worse.
+
+    Attributes:
+        fnmr_increase: of the FNMR (proportion).
+        fmr_ratio: the FMR over that of the student alone.
+    """
+
+    fnmr_increase: float = Field(default=0.01, ge=0.0)
+    fmr_ratio: float = Field(default=1.25, ge=1.0)
+
+
 class FairnessConfiguration(Configuration):
     """Which protected attributes are looked at, and how large a group must be.
 
     ``identity_attribute`` is the one whose groups carry the cost and the bias index; ``attributes`` are those by which
-    the attribute tasks are compared.
+    the attribute tasks are compared; ``distillation`` says what distillation may do to the worst group.
     """
 
     identity_attribute: str
     attributes: tuple[str, ...]
     sizes: GroupSizes = GroupSizes()
+    distillation: WorstGroupLimits = WorstGroupLimits()
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,8 @@ class MethodAssessment(Configuration):
         folds: of the 1:1 accuracy.
         pairs_per_fold: of the 1:1 accuracy, half of them mated.
         reference: the row that all others are compared with.
-        headline: the row whose effect by group is told first.
+        headline: the row that is told first.
         contrasts: further pairs of rows to compare, candidate first.
-        worst_group_fnmr: the worst group's FNMR may rise by at most so much (proportion).
-        worst_group_fmr_ratio: the worst group's FMR may be at most so many times that of the reference.
     """
 
     folds: int = Field(default=10, ge=2)
@@ -47,8 +45,6 @@ class MethodAssessment(Configuration):
     reference: str = "alone"
     headline: str = "weighted"
     contrasts: tuple[tuple[str, str], ...] = ()
-    worst_group_fnmr: float = Field(default=0.01, ge=0.0)
-    worst_group_fmr_ratio: float = Field(default=1.25, ge=1.0)
 
 
 def assess_methods(

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from countenance.assessment.differential import GroupErrorCounts
-from countenance.assessment.fairness import FairnessConfiguration, group_of_subjects
+from countenance.assessment.fairness import FairnessConfiguration, WorstGroupLimits, group_of_subjects
 from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs, operating_point
-from countenance.assessment.method_comparison import MethodAssessment, Said
+from countenance.assessment.method_comparison import Said
 from countenance.assessment.seeded import (
     SeededMeasurement,
     SeededReplicates,
@@ -26,6 +26,38 @@ from countenance.assessment.seeded import (
 from countenance.progress import track
 
 KEPT, WORSE, OPEN = "kept", "worse", "open"
+ALONE, DISTILLED = "student_alone", "student_distilled"
+
+
+def assess_distillation_by_group(
+    manifest: pd.DataFrame,
+    groups: pd.DataFrame,
+    outputs: Mapping[str, pd.DataFrame],
+    configuration: AssessmentConfiguration,
+    fairness: FairnessConfiguration,
+) -> dict[str, Any]:
+    """:func:`assess_method_groups` of a run's two students, one training each; nothing where either wasn't trained.
+
+    Args:
+        manifest: every row.
+        groups: ``face_id`` and one column an attribute, of the held-out faces.
+        outputs: of both students.
+        configuration: operating FAR, prices and resampling.
+        fairness: as there.
+    """
+    if outputs[ALONE].empty or outputs[DISTILLED].empty:
+        return {}
+    return assess_method_groups(
+        manifest,
+        groups,
+        (ALONE, DISTILLED),
+        (0,),
+        said=lambda row, seed: outputs[row],
+        reference=ALONE,
+        headline=DISTILLED,
+        configuration=configuration,
+        fairness=fairness,
+    )
 
 
 def assess_method_groups(
@@ -35,7 +67,8 @@ def assess_method_groups(
     seeds: Sequence[int],
     *,
     said: Said,
-    judged: MethodAssessment,
+    reference: str,
+    headline: str,
     configuration: AssessmentConfiguration,
     fairness: FairnessConfiguration,
 ) -> dict[str, Any]:
@@ -47,14 +80,16 @@ def assess_method_groups(
         rows: of the comparison.
         seeds: that each was trained from.
         said: what their networks said of the named validation and test faces.
-        judged: the reference and how much worse the worst group may be.
+        reference: the row of the student alone.
+        headline: the row that is told first.
         configuration: operating FAR, prices and resampling.
-        fairness: the attribute, and how many people a group needs.
+        fairness: the attribute, how many people a group needs, and how much worse the worst one may be.
 
     Returns:
-        ``attribute``, ``groups`` (name, people and status of each), ``rows`` (by name: ``groups`` with ``fnmr``,
-        ``fmr``, ``fnmr_difference`` and ``fmr_difference`` of each shown group; ``worst`` with ``fnmr``, ``fmr_ratio``
-        and ``verdict``).
+        ``attribute``, ``reference``, ``headline``, ``limits``, ``groups`` (name, people and status of each) and
+        ``rows``, by name: ``groups`` with ``fnmr``, ``fmr``, ``fnmr_difference`` and ``fmr_difference`` of each shown
+        group, and ``worst`` with ``fnmr`` (difference) and ``fmr_ratio`` of the worst group, a verdict on each
+        (``verdicts``) and on both (``verdict``); None where no group is shown.
     """
     asked = manifest[manifest["face_id"].isin(said(rows[0], seeds[0])["face_id"])]
     by_face = groups.set_index("face_id")[fairness.identity_attribute]
@@ -63,22 +98,22 @@ def assess_method_groups(
         row: [_counts(asked, said(row, seed), people, configuration, fairness) for seed in seeds]
         for row in track(rows, what="measuring groups", total=len(rows), unit="method")
     }
-    first = counted[judged.reference][0]
+    first = counted[reference][0]
     rates = {row: _rates(counts, configuration) for row, counts in counted.items()}
     draws, level = seed_draws(len(seeds), configuration.resampling), configuration.resampling.level
     return {
         "attribute": fairness.identity_attribute,
-        "reference": judged.reference,
-        "headline": judged.headline,
-        "limits": {"fnmr": judged.worst_group_fnmr, "fmr_ratio": judged.worst_group_fmr_ratio},
+        "reference": reference,
+        "headline": headline,
+        "limits": fairness.distillation.model_dump(),
         "groups": [_group(first, code, fairness) for code in range(len(first.all_names))],
         "rows": {
             row: {
                 "groups": {
-                    name: _by_group(found, rates[judged.reference], column, draws, level)
+                    name: _by_group(found, rates[reference], column, draws, level)
                     for column, name in enumerate(first.names)
                 },
-                "worst": _worst(found, rates[judged.reference], draws, level, judged) if first.names else None,
+                "worst": _worst(found, rates[reference], draws, level, fairness.distillation) if first.names else None,
             }
             for row, found in rates.items()
         },
@@ -150,13 +185,14 @@ def _worst(
     reference: Mapping[str, SeededReplicates],
     draws: Any,
     level: float,
-    judged: MethodAssessment,
+    limits: WorstGroupLimits,
 ) -> dict[str, Any]:
     fnmr = worst_difference(found["fnmr"], reference["fnmr"], draws, level=level)
     fmr = worst_difference(found["fmr"], reference["fmr"], draws, level=level, ratio=True)
-    each = {
-        verdict_on(fnmr, judged.worst_group_fnmr, 0.0),
-        verdict_on(fmr, judged.worst_group_fmr_ratio, 1.0),
+    verdicts = {
+        "fnmr": verdict_on(fnmr, limits.fnmr_increase, 0.0),
+        "fmr": verdict_on(fmr, limits.fmr_ratio, 1.0),
     }
-    verdict = WORSE if WORSE in each else OPEN if OPEN in each else KEPT
-    return {"fnmr": fnmr.to_dict(), "fmr_ratio": fmr.to_dict(), "verdict": verdict}
+    both = set(verdicts.values())
+    verdict = WORSE if WORSE in both else OPEN if OPEN in both else KEPT
+    return {"fnmr": fnmr.to_dict(), "fmr_ratio": fmr.to_dict(), "verdicts": verdicts, "verdict": verdict}

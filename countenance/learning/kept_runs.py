@@ -16,6 +16,7 @@ from countenance.data.crop_store import CropStore
 from countenance.errors import DataError
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.labels import labels_of
+from countenance.learning.schedule import WHERE_IT_RUNS
 from countenance.network.configuration import LandmarkScheme
 from countenance.storage import write_aside
 
@@ -86,9 +87,8 @@ def what_counts(settings: BaseModel, *, without: Iterable[str] = ()) -> str:
         settings: with ``training`` and ``batches``.
         without: further settings that the training doesn't read.
     """
-    training = {"device", "processes", "shard_classes", "threads", "checkpoint_every"}
     exclude: dict[str, Any] = {
-        "training": training,
+        "training": set(WHERE_IT_RUNS),
         "batches": {"decoded_mebibytes"},
         "recognition": {"teacher"},
         **dict.fromkeys(without, True),

@@ -1,8 +1,9 @@
 """Every way to distil in one frame: the same student, the same photos, the same number of crops, several seeds.
 
-The students are the distillation room's, trained on identity alone, so that every crop serves what is compared. What
-suits a method best (learning rate, scale, margin, weights) is its own; the network, its first weights, the batches and
-the schedule are common to all. A method that can learn from faces without a name may be given them.
+The students are the distillation room's without the heads of the other tasks, trained on identity alone, so that every
+crop serves what is compared. What suits a method best (learning rate, scale, margin, weights) is its own; the network,
+its first weights, the batches and the schedule are common to all. A method that can learn from faces without a name may
+be given them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from countenance.assessment.method_comparison import MethodAssessment
 from countenance.configuration import Configuration
 from countenance.data.crop_store import CropStore
 from countenance.errors import DataError
-from countenance.learning.crop_reader import CropReader
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.kept_runs import data_digest, done_once, keep_table, kept_table, what_counts
 from countenance.learning.methods.choice import Alone, DistillationMethod
@@ -29,7 +29,7 @@ from countenance.learning.recipe import DistillationConfiguration, StudentDistil
 from countenance.learning.recognition import RecognitionConfiguration, identity_alone
 from countenance.learning.tables import curves_table, effort_summary
 from countenance.learning.teachers.features import TeacherFeatures
-from countenance.learning.views import StoredView
+from countenance.network.soft_losses import SoftTargetConfiguration
 from countenance.progress import track
 
 _NOT_READ: Final = ("teacher", "alone", "soft", "faulty")
@@ -108,6 +108,9 @@ def student_of(
     return configuration.model_copy(
         update={
             "seed": seed,
+            # Without the other heads, which nothing would be asked of.
+            "network": configuration.network.model_copy(update={"tasks": "identity"}),
+            "soft": SoftTargetConfiguration(),
             "batches": batches,
             "training": training.model_copy(update={"warmup_steps": warmup, "gradient_statistics_every": 0}),
             "distilled": distilled,
@@ -214,17 +217,6 @@ def _train_and_read(run: PlannedStudent, manifest: pd.DataFrame, crops: CropStor
     named = manifest["is_face"] & manifest["subject_id"].notna() & (manifest["split"] != "train")
     if not named.any():
         raise DataError("No held-out face has a name: identity cannot be compared; check the splits and the sources.")
-    keep_table(network_outputs(network, manifest[named], _AlignedAlone(crops)), folder, "outputs")
+    keep_table(network_outputs(network, manifest[named], crops), folder, "outputs")
     keep_table(curves_table(record), folder, "curves")
     return effort_summary(record)
-
-
-class _AlignedAlone:
-    """A crop store of which only the aligned crops are seen: identity is all that is asked."""
-
-    def __init__(self, crops: CropReader) -> None:
-        self._crops = crops
-        self.rows, self.read_row = crops.rows, crops.read_row
-
-    def encoded(self, row: int, view: StoredView) -> object | None:
-        return self._crops.encoded(row, view) if view == "aligned" else None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from countenance.configuration import Configuration
 from countenance.network.losses import MultiTaskWeights
+
+WHERE_IT_RUNS: Final = ("device", "processes", "shard_classes", "fused_kernels", "threads", "checkpoint_every")
+"""What of a training's configuration changes where and how fast it is done, and what it gives by rounding at most."""
 
 
 class TrainingConfiguration(Configuration):
@@ -62,8 +65,7 @@ class TrainingConfiguration(Configuration):
 
         Where it runs and how often it is saved may change.
         """
-        where = {"device", "processes", "shard_classes", "fused_kernels", "threads", "checkpoint_every"}
-        return self.model_dump(mode="json", exclude=where)
+        return self.model_dump(mode="json", exclude=set(WHERE_IT_RUNS))
 
 
 def learning_rate_at(step: int, configuration: TrainingConfiguration) -> float:

@@ -9,8 +9,9 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from countenance.reporting.method_sections import title_of, told_apart
+from countenance.reporting.method_sections import title_of
 from countenance.reporting.plots import INK, MUTED, PAPER, SERIES, drawing, finished, legend_below, panels
+from countenance.reporting.seeded_words import told_apart
 
 _PANELS: Final = {"accuracy": "1:1 accuracy, %", "tar": "TAR, %"}
 _CURVES: Final = {

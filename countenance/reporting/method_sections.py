@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from countenance.reporting.wording import NOT_MEASURABLE, Shown, between, heading, listed, many, percent
+from countenance.reporting.group_effect import effect_section
+from countenance.reporting.seeded_words import gained, seeded, told_apart
+from countenance.reporting.wording import heading, listed, many, percent
 
 METHOD_TITLES: Final = {
     "teacher": "the teacher itself",
@@ -21,7 +23,6 @@ METHOD_TITLES: Final = {
     "weighted_named_only": "AdaDistill, weighted alpha, named faces only",
 }
 _VERDICTS: Final = {1: ("better", "good"), -1: ("worse", "bad"), 0: ("not told apart", "open")}
-_GROUP_TONES: Final = {"kept": "good", "worse": "bad", "open": "open"}
 
 
 def title_of(row: str) -> str:
@@ -54,41 +55,8 @@ def method_section(comparison: Mapping[str, Any], groups: Mapping[str, Any]) -> 
             }
             for found in comparison["contrasts"]
         ],
-        "groups": _group_section(groups),
+        "groups": effect_section(groups, METHOD_TITLES),
     }
-
-
-def seeded(found: Mapping[str, Any]) -> Shown:
-    """A mean over seeds as shown: in percent, its interval, and each seed's value."""
-    if found["value"] is None:
-        return Shown(NOT_MEASURABLE, note=found["note"])
-    return Shown(percent(found["value"]), between(found["low"], found["high"], 100.0, 1), _by_seed(found, "{:.1f}"))
-
-
-def gained(found: Mapping[str, Any]) -> Shown:
-    """A difference as shown: in points with its sign; a ratio says how many times."""
-    if found["value"] is None:
-        return Shown(NOT_MEASURABLE, note=found["note"])
-    if found["unit"] == "ratio":
-        return Shown(f"{found['value']:.2f} times", between(found["low"], found["high"]))
-    ends = ""
-    if found["low"] is not None and found["high"] is not None:
-        ends = f"{found['low'] * 100:+.1f} to {found['high'] * 100:+.1f}"
-    return Shown(f"{found['value'] * 100:+.1f} points", ends, _by_seed(found, "{:+.1f}"))
-
-
-def told_apart(found: Mapping[str, Any]) -> int:
-    """1 where the whole interval lies above zero, -1 where it lies below, 0 where it holds zero or isn't."""
-    if found["low"] is None or found["high"] is None:
-        return 0
-    return 1 if found["low"] > 0 else -1 if found["high"] < 0 else 0
-
-
-def _by_seed(found: Mapping[str, Any], form: str) -> str:
-    if len(found["by_seed"]) < 2:
-        return str(found["note"])
-    values = [NOT_MEASURABLE if value is None else form.format(value * 100) for value in found["by_seed"]]
-    return f"by seed: {', '.join(values)}"
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, str]:
@@ -140,54 +108,3 @@ def _how(comparison: Mapping[str, Any]) -> str:
         f"{many(comparison['pairs'], 'pair')} of {many(comparison['subjects'], 'person', 'people')} that training "
         f"never saw, half of them mated, in {comparison['folds']} folds that share nobody."
     )
-
-
-def _group_section(groups: Mapping[str, Any]) -> dict[str, Any] | None:
-    if not groups:
-        return None
-    rows, headline, reference = groups["rows"], groups["headline"], groups["reference"]
-    shown = [group["group"] for group in groups["groups"] if group["subjects"] is not None]
-    worst = rows[headline]["worst"]
-    return {
-        "attribute": groups["attribute"].replace("_", " "),
-        "verdict": _group_verdict(groups),
-        "tone": "open" if worst is None else _GROUP_TONES[worst["verdict"]],
-        "headline": title_of(headline),
-        "reference": title_of(reference),
-        "hidden": len(groups["groups"]) - len(shown),
-        "rows": [_group_row(name, groups) for name in shown],
-        "others": [
-            {"title": title_of(row), "fnmr": gained(found["worst"]["fnmr"]), "fmr": gained(found["worst"]["fmr_ratio"]),
-             "verdict": found["worst"]["verdict"], "tone": _GROUP_TONES[found["worst"]["verdict"]]}
-            for row, found in rows.items() if row != reference and found["worst"] is not None
-        ],
-    }  # fmt: skip
-
-
-def _group_row(name: str, groups: Mapping[str, Any]) -> dict[str, Any]:
-    new, old = (groups["rows"][groups[which]]["groups"][name] for which in ("headline", "reference"))
-    group = next(group for group in groups["groups"] if group["group"] == name)
-    return {
-        "group": name,
-        "people": many(group["subjects"], "person", "people") + ("" if group["status"] == "sufficient" else ", few"),
-        "fnmr": (seeded(old["fnmr"]), seeded(new["fnmr"]), gained(new["fnmr_difference"])),
-        "fmr": (seeded(old["fmr"]), seeded(new["fmr"]), gained(new["fmr_difference"])),
-    }
-
-
-def _group_verdict(groups: Mapping[str, Any]) -> str:
-    worst, limits = groups["rows"][groups["headline"]]["worst"], groups["limits"]
-    if worst is None:
-        return "No group is large enough to be shown."
-    fnmr, fmr = gained(worst["fnmr"]), gained(worst["fmr_ratio"])
-    measured = (
-        f"the worst group's FNMR changes by {fnmr.value} ({fnmr.interval or 'no interval'}), "
-        f"its FMR is {fmr.value} that of the {title_of(groups['reference'])} ({fmr.interval or 'no interval'})"
-    )
-    allowed = f"allowed: {limits['fnmr'] * 100:+g} points and {limits['fmr_ratio']:g} times"
-    said = {
-        "kept": "Distillation does not make the worst group worse",
-        "worse": "Distillation makes the worst group worse",
-        "open": "Whether distillation makes the worst group worse is not shown either way",
-    }[worst["verdict"]]
-    return f"{said}: {measured}; {allowed}."

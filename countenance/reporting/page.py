@@ -14,6 +14,7 @@ from countenance.assessment.kpi import KpiSheet
 from countenance.reporting import measured_sections, multitask_sections, sections, source_sections
 from countenance.reporting.compatibility_sections import compatibility_plot, compatibility_section
 from countenance.reporting.faces import FacePicture, face_context
+from countenance.reporting.group_effect import effect_section
 from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
 from countenance.reporting.method_plots import method_curves_plot, method_plot
 from countenance.reporting.method_sections import method_section
@@ -36,6 +37,7 @@ class ReportInputs:
         ingestion: counts by split and source.
         evaluation: the evaluation report.
         bias: by model.
+        distillation_by_group: what distillation did to each group.
         gates: decision by candidate.
         releases: by candidate, what was built and registered.
         rollout: ``champion``, ``previous``, ``chain_events``, ``operator_minutes``, ``currency``, ``entries``.
@@ -57,6 +59,7 @@ class ReportInputs:
     ingestion: Mapping[str, Any]
     evaluation: Mapping[str, Any]
     bias: Mapping[str, Any]
+    distillation_by_group: Mapping[str, Any]
     gates: Mapping[str, Any]
     releases: Mapping[str, Any]
     rollout: Mapping[str, Any]
@@ -103,6 +106,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "sources": source_sections.source_section(inputs.evaluation, names),
         "detection": source_sections.detection_section(inputs.evaluation),
         "groups": measured_sections.group_section(inputs.bias, names),
+        "effect": effect_section(inputs.distillation_by_group, names),
         "gates": sections.gate_section(inputs.gates, inputs.releases, names),
         "rollouts": sections.rollout_section(inputs.rollout, names),
         "efforts": multitask_sections.effort_section(inputs.efforts, names),

@@ -39,3 +39,22 @@ def assess_groups(
         with_five_points(manifest), outputs, groups, evaluation_report["models"], assessment, fairness
     )
     return report, bias_numbers(report)
+
+
+def assess_distillation(
+    manifest: pd.DataFrame,
+    groups: pd.DataFrame,
+    evaluation: dict[str, Any],
+    bias: dict[str, Any],
+    **outputs: pd.DataFrame,
+) -> dict[str, Any]:
+    """What distillation did to each group, and whether it made the worst one worse."""
+    from countenance.assessment.fairness import FairnessConfiguration
+    from countenance.assessment.held_out import AssessmentConfiguration
+    from countenance.assessment.method_groups import assess_distillation_by_group
+    from countenance.configuration import narrow
+    from countenance.data.manifest import with_five_points
+
+    assessment = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml")
+    fairness = narrow(FairnessConfiguration, bias, where="parameters_bias.yml")
+    return assess_distillation_by_group(with_five_points(manifest), groups, outputs, assessment, fairness)

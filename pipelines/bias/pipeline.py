@@ -2,12 +2,12 @@
 
 from kedro.pipeline import Pipeline, node
 
-from pipelines.bias.nodes import assess_groups, look_up_groups
+from pipelines.bias.nodes import assess_distillation, assess_groups, look_up_groups
 from pipelines.models import CANDIDATES
 
 
 def create_pipeline() -> Pipeline:
-    """Look up the groups, then assess every candidate by them."""
+    """Look up the groups, then assess every candidate by them, and what distillation did to each."""
     outputs = {model: f"{model}_outputs" for model in CANDIDATES}
     return Pipeline(
         [
@@ -29,6 +29,18 @@ def create_pipeline() -> Pipeline:
                 },
                 ["bias_report", "bias_metrics"],
                 name="assess_groups",
+            ),
+            node(
+                assess_distillation,
+                {
+                    "manifest": "manifest",
+                    "groups": "held_out_groups",
+                    "evaluation": "params:evaluation",
+                    "bias": "params:bias",
+                    **{model: outputs[model] for model in ("student_alone", "student_distilled")},
+                },
+                "distillation_by_group",
+                name="assess_distillation",
             ),
         ]
     )

@@ -82,7 +82,8 @@ def compare_groups(
         list(compared.rows),
         compared.seeds,
         said=_said(runs, folder),
-        judged=compared.judged,
+        reference=compared.judged.reference,
+        headline=compared.judged.headline,
         configuration=narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml"),
         fairness=narrow(FairnessConfiguration, bias, where="parameters_bias.yml"),
     )

@@ -40,6 +40,7 @@ def assemble(
         ingestion=reports["ingestion_metrics"],
         evaluation=reports["evaluation_report"],
         bias=reports["bias_report"],
+        distillation_by_group=reports["distillation_by_group"],
         gates=reports["gate_report"],
         releases=reports["registration_record"],
         rollout=reports["rollout_report"],

@@ -11,6 +11,7 @@ REPORTS = (
     "training_metrics",
     "evaluation_report",
     "bias_report",
+    "distillation_by_group",
     "gate_report",
     "registration_record",
     "rollout_report",

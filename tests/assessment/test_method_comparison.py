@@ -3,12 +3,16 @@ import pandas as pd
 import pytest
 
 from countenance.assessment.cost import CostModel
-from countenance.assessment.fairness import FairnessConfiguration
+from countenance.assessment.fairness import FairnessConfiguration, WorstGroupLimits
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
 from countenance.assessment.intervals import Resampling
 from countenance.assessment.method_comparison import MethodAssessment, assess_methods, comparison_numbers
-from countenance.assessment.method_groups import assess_method_groups, verdict_on
+from countenance.assessment.method_groups import (
+    assess_distillation_by_group,
+    assess_method_groups,
+    verdict_on,
+)
 from countenance.assessment.seeded import SeededMeasurement
 from countenance.assessment.verification import tar_at_far
 from countenance.errors import AssessmentError
@@ -96,7 +100,10 @@ def test_the_numbers_of_a_report_leave_out_what_could_not_be_measured():
 
 
 FAIRNESS = FairnessConfiguration(
-    identity_attribute="tone", attributes=("tone",), sizes=GroupSizes(minimum=3, sufficient=12)
+    identity_attribute="tone",
+    attributes=("tone",),
+    sizes=GroupSizes(minimum=3, sufficient=12),
+    distillation=WorstGroupLimits(fnmr_increase=0.02, fmr_ratio=50.0),
 )
 GROUPS = pd.DataFrame(
     {
@@ -112,8 +119,7 @@ def by_group(worse_group):
 
     return assess_method_groups(
         EVERY, GROUPS, ["alone", "weighted"], (1, 2), said=said,
-        judged=MethodAssessment(worst_group_fnmr=0.02, worst_group_fmr_ratio=50.0), configuration=SETTINGS,
-        fairness=FAIRNESS,
+        reference="alone", headline="weighted", configuration=SETTINGS, fairness=FAIRNESS,
     )  # fmt: skip
 
 
@@ -135,7 +141,17 @@ def test_distillation_that_helps_everybody_keeps_the_worst_group_and_one_that_ha
     kept = by_group(1.0)["rows"]["weighted"]["worst"]
     assert kept["fnmr"]["value"] < 0 and kept["verdict"] == "kept"
     harmed = by_group(6.0)["rows"]["weighted"]["worst"]
-    assert harmed["fnmr"]["low"] > 0 and harmed["verdict"] == "worse"
+    assert harmed["fnmr"]["low"] > 0 and harmed["verdicts"]["fnmr"] == harmed["verdict"] == "worse"
+
+
+def test_a_runs_two_students_are_held_against_each_other_and_one_that_was_not_trained_is_not():
+    outputs = {"student_alone": said_by("fixed_centres", 1), "student_distilled": said_by("weighted", 1)}
+    found = assess_distillation_by_group(EVERY, GROUPS, outputs, SETTINGS, FAIRNESS)
+    assert list(found["rows"]) == ["student_alone", "student_distilled"]
+    assert len(found["rows"]["student_distilled"]["groups"]["dark"]["fnmr"]["by_seed"]) == 1
+    assert found["limits"] == {"fnmr_increase": 0.02, "fmr_ratio": 50.0}
+    untrained = outputs | {"student_alone": outputs["student_alone"].head(0)}
+    assert assess_distillation_by_group(EVERY, GROUPS, untrained, SETTINGS, FAIRNESS) == {}
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,7 @@ def whole_report(**changes: Any) -> ReportInputs:
         "ingestion": ingestion(),
         "evaluation": evaluation | {"detection": detection()},
         "bias": bias,
+        "distillation_by_group": method_samples.of_one_run(),
         "gates": gates,
         "releases": releases(),
         "rollout": rollout(),
