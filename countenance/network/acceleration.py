@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from typing import NamedTuple, TypeGuard
 
@@ -12,6 +12,7 @@ from torch import nn
 from countenance.network.fused_activation import FusedActivation
 from countenance.network.fused_normalisation import AppliedActivation, FusedNormalisation
 from countenance.network.kept_memory import freed_memory_kept
+from countenance.network.kernel_threads import lock_handed_over_promptly
 from countenance.network.layers import Activation, ParametricReLU
 
 
@@ -23,7 +24,8 @@ def accelerated(network: nn.Module, *, enabled: bool = True) -> Iterator[None]:
     alone is done by the same kernels; a normalisation alone isn't, since torch's own is as fast. Weights and running
     statistics stay the network's own, under their names; afterwards it is as it was. The outputs agree with the
     ordinary modules' to about 1e-6 of their size. The first use on a machine compiles the kernels, which takes some
-    seconds. Memory that is freed stays with the process meanwhile (:mod:`countenance.network.kept_memory`).
+    seconds. Meanwhile memory that is freed stays with the process (:mod:`countenance.network.kept_memory`), and its
+    threads switch more often.
 
     Where processes share a batch, :func:`countenance.learning.global_normalisation.normalised_over_processes` belongs
     inside of it.
@@ -37,7 +39,10 @@ def accelerated(network: nn.Module, *, enabled: bool = True) -> Iterator[None]:
     for place, module in replacements:
         place.put(module)
     try:
-        with freed_memory_kept() if enabled else nullcontext():
+        with ExitStack() as process:
+            if enabled:
+                process.enter_context(freed_memory_kept())
+                process.enter_context(lock_handed_over_promptly())
             yield
     finally:
         for place, module in ordinary:

@@ -1,11 +1,18 @@
 """Kernels on torch's own threads."""
 
+import sys
 import threading
 
 import pytest
 import torch
 
-from countenance.network.kernel_threads import SMALLEST_SHARED, _on_threads_of_their_own, in_threads
+from countenance.network.kernel_threads import (
+    PROMPT_SECONDS,
+    SMALLEST_SHARED,
+    _on_threads_of_their_own,
+    in_threads,
+    lock_handed_over_promptly,
+)
 
 
 @pytest.fixture
@@ -47,3 +54,10 @@ def test_where_torch_brings_no_openmp_along_threads_are_started():
     done = []
     _on_threads_of_their_own(lambda part, parts: done.append((part, parts)), 3)
     assert sorted(done) == [(0, 3), (1, 3), (2, 3)]
+
+
+def test_the_interpreters_lock_is_handed_over_as_before_afterwards():
+    before = sys.getswitchinterval()
+    with lock_handed_over_promptly():
+        assert sys.getswitchinterval() == pytest.approx(PROMPT_SECONDS)
+    assert sys.getswitchinterval() == before
