@@ -26,8 +26,8 @@ class FaceReadings:
 
     Attributes:
         embedding: [M, D] unit norm, from the aligned crop: f(x) + f(mirrored x), made unit-norm.
-        male_probability: [M]; this and the next two from the aligned crop if there is one, else from the box crop,
-            averaged with the mirror image.
+        male_probability: [M]; this and the next two are means over the aligned crop, the box crop, as far as the face
+            has them, and their mirror images.
         smile_probability: [M].
         age_years: [M].
         face_probability: [M]; this and the following from the box crop and its mirror image.
@@ -66,6 +66,7 @@ def read_faces(
         view: np.array([reader.encoded(int(row), view) is not None for row in store_rows], dtype=bool)
         for view in CANONICAL_WARP
     }
+    views = np.sum(list(has.values()), axis=0)
     jobs: list[tuple[View, NDArray[np.int64]]] = []
     for view, present in has.items():
         rows = np.flatnonzero(present)
@@ -77,9 +78,7 @@ def read_faces(
         with torch.inference_mode():
             outputs: FaceOutputs = network(images)
             mirrored: FaceOutputs = network(images.flip(3))
-        # Attributes come from aligned crops, and from box crops only where there is no aligned one.
-        whole = np.full(len(rows), True) if view == "aligned" else ~has["aligned"][rows]
-        _put_attributes(readings, rows, whole, outputs, mirrored)
+        _add_attributes(readings, rows, views[rows], outputs, mirrored)
         if view == "aligned":
             readings.embedding[rows] = F.normalize(outputs.embedding + mirrored.embedding).cpu().numpy()
         else:
@@ -127,19 +126,21 @@ def with_mirror_image(outputs: FaceOutputs, mirrored: FaceOutputs, configuration
     )
 
 
-def _put_attributes(
+def _add_attributes(
     readings: FaceReadings,
     rows: NDArray[np.int64],
-    whole: NDArray[np.bool_],
+    views: NDArray[np.int64],
     straight: FaceOutputs,
     mirrored: FaceOutputs,
 ) -> None:
+    # The two views of a face are cut and turned differently, so they err differently: their mean errs least.
     male = (straight.gender_logit.sigmoid() + mirrored.gender_logit.sigmoid()) / 2
     smile = (straight.smile_logit.sigmoid() + mirrored.smile_logit.sigmoid()) / 2
     age = (straight.age_years + mirrored.age_years) / 2
-    readings.male_probability[rows[whole]] = male.cpu().numpy()[whole]
-    readings.smile_probability[rows[whole]] = smile.cpu().numpy()[whole]
-    readings.age_years[rows[whole]] = age.cpu().numpy()[whole]
+    whole = {"male_probability": male, "smile_probability": smile, "age_years": age}
+    for name, values in whole.items():
+        means = getattr(readings, name)
+        means[rows] = np.nan_to_num(means[rows]) + values.cpu().numpy() / views
 
 
 def _put_local(readings: FaceReadings, rows: NDArray[np.int64], outputs: FaceOutputs, size: int) -> None:

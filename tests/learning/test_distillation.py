@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.errors import ModelError
@@ -108,7 +108,6 @@ def test_fixed_centres_are_the_teachers_class_means_and_never_move():
         ours.fix_centres(features, torch.zeros(6, dtype=torch.int64))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(1e-6, 1.0), st.integers(0, 3)), min_size=1, max_size=12))
 def test_the_fold_weights_of_a_class_sum_to_one(rows):
     alpha = torch.tensor([value for value, _ in rows], dtype=torch.float64)
