@@ -76,6 +76,11 @@ def _others(features: Tensor) -> list[int]:
     return [0, *range(2, features.dim())]
 
 
+def single_at_least(values: Tensor) -> Tensor:
+    """The values in float32, or as they are where they have more digits."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def _shaped(values: Tensor, features: Tensor) -> Tensor:
     return values.view(1, -1, *[1] * (features.dim() - 2))
 
@@ -83,11 +88,11 @@ def _shaped(values: Tensor, features: Tensor) -> Tensor:
 def _moments(features: Tensor) -> tuple[Tensor, Tensor, float]:
     """Mean [C], sum of squared differences from it [C], and number of values a channel, over all processes."""
     count = features.numel() // features.shape[1]
-    values = features.float()
+    values = single_at_least(features)
     if count:
         square, mean = torch.var_mean(values, dim=_others(features), correction=0)
     else:
-        square, mean = torch.zeros(2, features.shape[1], device=features.device)
+        square, mean = values.new_zeros(2, features.shape[1])
     own = torch.cat([mean, square * count, mean.new_tensor([count])])
     every = [torch.empty_like(own) for _ in range(dist.get_world_size())]
     dist.all_gather(every, own)
@@ -98,7 +103,7 @@ def _moments(features: Tensor) -> tuple[Tensor, Tensor, float]:
     # Chan et al., 1979: about each share's own mean first, which doesn't cancel as E[x^2] - E[x]^2 does.
     whole = (means * counts).sum(dim=0) / total
     squares_of_all = (squares + counts * (means - whole).square()).sum(dim=0)
-    return whole.float(), squares_of_all.float(), float(total)
+    return whole.to(values.dtype), squares_of_all.to(values.dtype), float(total)
 
 
 class _Normalise(torch.autograd.Function):
@@ -120,7 +125,7 @@ class _Normalise(torch.autograd.Function):
         if gradient is None:
             return (None,) * 6
         features, mean, inverse, weight = ctx.saved_tensors
-        gradient, unit = gradient.float(), features.float()
+        gradient, unit = single_at_least(gradient), single_at_least(features)
         unit = (unit - _shaped(mean, features)) * _shaped(inverse, features)
         own = torch.stack([gradient.sum(dim=_others(features)), (gradient * unit).sum(dim=_others(features))])
         # The weight's and bias's gradients stay this process's part: all weights' are added up later, at once.

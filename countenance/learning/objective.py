@@ -9,6 +9,7 @@ from torch import Tensor
 
 from countenance.learning.batches import FaceBatch
 from countenance.learning.distillation import IdentityHeader
+from countenance.learning.global_normalisation import single_at_least
 from countenance.learning.processes import Processes
 from countenance.network.allinone import AllInOneNetwork, FaceOutputs
 from countenance.network.losses import FaceTargets, task_losses
@@ -28,8 +29,8 @@ def losses_of(
     """
     with processes.mixed_precision():
         outputs = network(batch.images.to(processes.device, non_blocking=True))
-    # Losses in float32 whatever the network ran in: the margin's angles need the digits.
-    outputs = FaceOutputs(*processes.gather([output.float() for output in outputs]))
+    # Losses in float32 at least, whatever the network ran in: the margin's angles need the digits.
+    outputs = FaceOutputs(*processes.gather([single_at_least(output) for output in outputs]))
     given = [*batch.targets, *([] if batch.teacher is None else [batch.teacher])]
     labels = processes.gather([tensor.to(processes.device, non_blocking=True) for tensor in given])
     targets = FaceTargets(*labels[: len(batch.targets)])
