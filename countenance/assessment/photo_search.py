@@ -37,10 +37,10 @@ def assess_photo_search(
 ) -> dict[str, Any]:
     """Measure what an analyzer found in held-out photos, source by source.
 
-    The threshold is the most lenient one at which the validation photos show, with ``confidence``, that there are at
-    most ``false_per_photo`` false faces a photo: in all sources together, and in each that has photos enough to show
-    it. Where there are too few photos to show it at all, it is the most lenient one with so few false faces on them,
-    and ``confidence`` is None. What the sources show is measured on test photos at that threshold.
+    The threshold is the most lenient one at which the validation photos of all sources together show, with
+    ``confidence``, that there are at most ``false_per_photo`` false faces a photo. Where they are too few to show it at
+    all, it is the most lenient one with so few false faces on them, and ``confidence`` is None. What the sources show
+    is measured on test photos at that threshold.
 
     Args:
         manifest: every row, with ``landmarks_5``.
@@ -63,7 +63,7 @@ def assess_photo_search(
     for split, rows in (("validation", validation), ("test", test)):
         if rows.empty:
             raise AssessmentError(f"No {split} photo was searched for faces: store scenes, or leave detection out.")
-    threshold, shown = _threshold(validation, found, false_per_photo, confidence)
+    threshold, shown = _threshold(_matched(validation, found), false_per_photo, confidence)
     limit = float("inf") if threshold is None else threshold
     return {
         "threshold": threshold,
@@ -87,21 +87,14 @@ def most_false_faces(photos: int, false_per_photo: float, confidence: float) -> 
 
 
 def _threshold(
-    validation: pd.DataFrame, found: pd.DataFrame, false_per_photo: float, confidence: float
+    validation: MatchedFaces, false_per_photo: float, confidence: float
 ) -> tuple[float | None, float | None]:
     # The threshold, and the confidence with which it keeps to the limit.
-    together = _matched(validation, found)
-    most = most_false_faces(together.photos, false_per_photo, confidence)
+    curve = detection_curve(validation)
+    most = most_false_faces(validation.photos, false_per_photo, confidence)
     if most is None:
-        return detection_curve(together).threshold_for(false_per_photo), None
-    thresholds = [detection_curve(together).threshold_for(most / together.photos)]
-    for _, rows in validation.groupby("source"):
-        matched = _matched(rows, found)
-        most = most_false_faces(matched.photos, false_per_photo, confidence)
-        if most is not None:
-            thresholds.append(detection_curve(matched).threshold_for(most / matched.photos))
-    kept = [threshold for threshold in thresholds if threshold is not None]
-    return (max(kept) if len(kept) == len(thresholds) else None), confidence
+        return curve.threshold_for(false_per_photo), None
+    return curve.threshold_for(most / validation.photos), confidence
 
 
 def _matched(faces: pd.DataFrame, found: pd.DataFrame) -> MatchedFaces:

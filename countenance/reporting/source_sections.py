@@ -87,7 +87,7 @@ def _threshold(detection: Mapping[str, Any]) -> str:
     allowed = detection.get("false_faces_allowed")
     chosen = "" if allowed is None else f", the lowest with at most {allowed:g} false faces a validation photo"
     confidence = detection.get("confidence")
-    shown = "" if confidence is None else f" in every source, with {confidence:.0%} confidence"
+    shown = "" if confidence is None else f", with {confidence:.0%} confidence"
     return f"A box is accepted from a face probability of {detection['threshold']:.3f}{chosen}{shown}."
 
 
