@@ -9,7 +9,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
+
+# A busy machine is no reason for a test to fail.
+settings.register_profile("patient")
+settings.load_profile("patient")
 
 REAL_FACES = Path(os.environ.get("COUNTENANCE_FACES", Path(__file__).parents[2] / "shared" / "faces"))
 

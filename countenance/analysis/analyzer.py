@@ -32,10 +32,10 @@ class AnalyzedFace:
         landmarks: [K, 2]; scheme: ``"5"``, ``"21"`` or ``"68"``, tells K and the order.
         visibility: [K] probability that the point is visible.
         pose_deg: [3] yaw (> 0: turned towards the image's right), pitch (> 0: up), roll (> 0: clockwise as seen).
-        smile_probability: from the aligned face and its mirror image, as are the following.
+        smile_probability: mean over the box view, the aligned view and their mirror images, as are the next two.
         male_probability: the network knows two genders, as its training labels do.
         age_years: apparent age.
-        embedding: [D] unit norm; compares with those of the same model alone.
+        embedding: [D] unit norm, from the aligned face and its mirror image; compares with the same model's alone.
     """
 
     box_xywh: Floats
@@ -130,9 +130,10 @@ class FaceAnalyzer:
             ]
         )
         said, mirrored = self.model.read(aligned), self.model.read(np.ascontiguousarray(aligned[:, :, ::-1]))
-        smile = (logistic(said["smile_logit"]) + logistic(mirrored["smile_logit"])) / 2
-        male = (logistic(said["gender_logit"]) + logistic(mirrored["gender_logit"])) / 2
-        age = (said["age_years"] + mirrored["age_years"]) / 2
+        # The box view was read mirrored, too: two means of two.
+        smile = _mean(faces.smile_probability, *(logistic(view["smile_logit"]) for view in (said, mirrored)))
+        male = _mean(faces.male_probability, *(logistic(view["gender_logit"]) for view in (said, mirrored)))
+        age = _mean(faces.age_years, said["age_years"], mirrored["age_years"])
         embedding = said["embedding"] + mirrored["embedding"]
         embedding = embedding / np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
         return [
@@ -150,6 +151,10 @@ class FaceAnalyzer:
             )
             for row in range(len(faces))
         ]
+
+
+def _mean(box: Floats, aligned: Floats, mirrored: Floats) -> Floats:
+    return np.asarray((box + (aligned + mirrored) / 2) / 2, dtype=np.float32)
 
 
 def _rounded(values: Floats, digits: int) -> list[float]:

@@ -41,6 +41,9 @@ class LocatedFaces:
         landmarks: [M, K, 2] in the photo's pixels.
         visibility: [M, K] in 0..1.
         pose_deg: [M, 3] yaw, pitch, roll.
+        smile_probability: [M]; this and the following as this view tells them, which another view may tell better.
+        male_probability: [M].
+        age_years: [M].
     """
 
     photo: Integers
@@ -49,6 +52,9 @@ class LocatedFaces:
     landmarks: Floats
     visibility: Floats
     pose_deg: Floats
+    smile_probability: Floats
+    male_probability: Floats
+    age_years: Floats
 
     def take(self, rows: NDArray[np.bool_] | Integers) -> Self:
         """The faces of these rows, in their order."""
@@ -139,11 +145,14 @@ def _read(
 
 @dataclass(frozen=True, kw_only=True)
 class _Said:
-    # Of N views: [N], [N, K, 2] in units of the view's side, [N, K], [N, 3].
+    # Of N views: [N], [N, K, 2] in units of the view's side, [N, K], [N, 3], and [N] each.
     probability: Floats
     landmarks: Floats
     visibility: Floats
     pose_deg: Floats
+    smile_probability: Floats
+    male_probability: Floats
+    age_years: Floats
 
 
 def _said(model: FaceModel, views: Images, *, mirrored: bool) -> _Said:
@@ -153,6 +162,9 @@ def _said(model: FaceModel, views: Images, *, mirrored: bool) -> _Said:
         landmarks=straight["landmarks"],
         visibility=logistic(straight["visibility_logit"]),
         pose_deg=straight["pose_deg"],
+        smile_probability=logistic(straight["smile_logit"]),
+        male_probability=logistic(straight["gender_logit"]),
+        age_years=straight["age_years"],
     )
     if not mirrored:
         return said
@@ -165,6 +177,9 @@ def _said(model: FaceModel, views: Images, *, mirrored: bool) -> _Said:
         landmarks=_mean(said.landmarks, landmarks),
         visibility=_mean(said.visibility, logistic(other["visibility_logit"][:, order])),
         pose_deg=_mean(said.pose_deg, other["pose_deg"] * np.array((-1, 1, -1), dtype=np.float32)),
+        smile_probability=_mean(said.smile_probability, logistic(other["smile_logit"])),
+        male_probability=_mean(said.male_probability, logistic(other["gender_logit"])),
+        age_years=_mean(said.age_years, other["age_years"]),
     )
 
 
@@ -184,6 +199,9 @@ def _located(said: _Said, photo: Integers, boxes: Floats, scheme: str) -> Locate
         landmarks=landmarks,
         visibility=said.visibility,
         pose_deg=said.pose_deg,
+        smile_probability=said.smile_probability,
+        male_probability=said.male_probability,
+        age_years=said.age_years,
     )
 
 
@@ -196,6 +214,9 @@ def no_faces(points: int) -> LocatedFaces:
         landmarks=np.empty((0, points, 2), dtype=np.float32),
         visibility=np.empty((0, points), dtype=np.float32),
         pose_deg=np.empty((0, 3), dtype=np.float32),
+        smile_probability=np.empty(0, dtype=np.float32),
+        male_probability=np.empty(0, dtype=np.float32),
+        age_years=np.empty(0, dtype=np.float32),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 
 from countenance.assessment.detection import (
     SAME_FACE,
@@ -27,12 +28,19 @@ _TASKS = ("landmarks", "pose", "gender", "smile", "age")
 
 
 def assess_photo_search(
-    manifest: pd.DataFrame, found: pd.DataFrame, resampling: Resampling, *, false_per_photo: float = 0.1
+    manifest: pd.DataFrame,
+    found: pd.DataFrame,
+    resampling: Resampling,
+    *,
+    false_per_photo: float = 0.1,
+    confidence: float = 0.95,
 ) -> dict[str, Any]:
     """Measure what an analyzer found in held-out photos, source by source.
 
-    The threshold is the most lenient one with at most ``false_per_photo`` false faces a validation photo; what the
-    sources show is measured on test photos at that threshold.
+    The threshold is the most lenient one at which the validation photos of all sources together show, with
+    ``confidence``, that there are at most ``false_per_photo`` false faces a photo. Where they are too few to show it at
+    all, it is the most lenient one with so few false faces on them, and ``confidence`` is None. What the sources show
+    is measured on test photos at that threshold.
 
     Args:
         manifest: every row, with ``landmarks_5``.
@@ -40,31 +48,53 @@ def assess_photo_search(
             face has one row of nulls.
         resampling: of the intervals.
         false_per_photo: how many false faces a photo are allowed.
+        confidence: with which the threshold keeps to it.
 
     Returns:
-        ``threshold``, ``curve`` (points of ``false_faces_per_photo`` and ``recall`` on the test photos) and, for each
-        of the ``sources``, ``recall``, ``false_faces_per_photo``, ``average_precision``, counts, and ``tasks``: the
-        tasks of the faces that were found, read as found and not from labelled boxes.
+        ``threshold``, ``confidence``, ``curve`` (points of ``false_faces_per_photo`` and ``recall`` on the test
+        photos) and, for each of the ``sources``, ``recall``, ``false_faces_per_photo``, ``average_precision``, counts,
+        and ``tasks``: the tasks of the faces that were found, read as found and not from labelled boxes.
 
     Raises:
-        AssessmentError: no photo was searched.
+        AssessmentError: no validation photo or no test photo was searched.
     """
     faces = manifest[manifest["is_face"] & manifest["photo_sha256"].isin(found["photo_sha256"])]
-    if faces.empty:
-        raise AssessmentError("No held-out photo was searched for faces: store scenes, or leave detection out.")
-    by_split = {split: _matched(rows, found) for split, rows in faces.groupby("split")}
-    test = faces[faces["split"] == "test"]
-    calibrated = by_split.get("validation", by_split["test"])
-    threshold = detection_curve(calibrated).threshold_for(false_per_photo)
+    validation, test = (faces[faces["split"] == split] for split in ("validation", "test"))
+    for split, rows in (("validation", validation), ("test", test)):
+        if rows.empty:
+            raise AssessmentError(f"No {split} photo was searched for faces: store scenes, or leave detection out.")
+    threshold, shown = _threshold(_matched(validation, found), false_per_photo, confidence)
     limit = float("inf") if threshold is None else threshold
     return {
         "threshold": threshold,
+        "confidence": shown,
         "false_faces_allowed": false_per_photo,
-        "curve": _curve(by_split["test"]),
+        "curve": _curve(_matched(test, found)),
         "sources": {
             str(source): _source(rows, found, limit, resampling) for source, rows in test.groupby("source", sort=True)
         },
     }
+
+
+def most_false_faces(photos: int, false_per_photo: float, confidence: float) -> int | None:
+    """The most false faces in so many photos that show a rate of at most ``false_per_photo``; None if not even 0 does.
+
+    The upper bound of a Poisson rate from a count k is chi2(confidence, 2 k + 2) / 2 (Garwood, Biometrika 1936).
+    """
+    counts = np.arange(int(false_per_photo * photos) + 1)
+    shown = counts[chi2.ppf(confidence, 2 * counts + 2) / 2 <= false_per_photo * photos]
+    return int(shown[-1]) if len(shown) else None
+
+
+def _threshold(
+    validation: MatchedFaces, false_per_photo: float, confidence: float
+) -> tuple[float | None, float | None]:
+    # The threshold, and the confidence with which it keeps to the limit.
+    curve = detection_curve(validation)
+    most = most_false_faces(validation.photos, false_per_photo, confidence)
+    if most is None:
+        return curve.threshold_for(false_per_photo), None
+    return curve.threshold_for(most / validation.photos), confidence
 
 
 def _matched(faces: pd.DataFrame, found: pd.DataFrame) -> MatchedFaces:

@@ -103,7 +103,7 @@ class GlobalBatchNorm(nn.Module):
             mean, square, count = BATCH_OF_ALL_PROCESSES.moments(_moments(features))
             if self.running_mean is not None:
                 follow_statistics(self, (mean, square, count))
-            precise = _precise(features).dtype
+            precise = single_at_least(features).dtype
             mean, inverse = mean.to(precise), torch.rsqrt(square / count + self.eps).to(precise)
         normalised: Tensor = _Normalise.apply(features, mean, inverse, self.weight, self.bias, count)  # type: ignore[no-untyped-call]
         return normalised
@@ -113,22 +113,22 @@ def _others(features: Tensor) -> list[int]:
     return [0, *range(2, features.dim())]
 
 
+def single_at_least(values: Tensor) -> Tensor:
+    """The values in float32, or as they are where they have more digits: sums over a batch need them."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 def _shaped(values: Tensor, features: Tensor) -> Tensor:
     return values.view(1, -1, *[1] * (features.dim() - 2))
 
 
 def _moments(features: Tensor) -> Moments:
     """Of this process's share."""
-    count, values = features.numel() // features.shape[1], _precise(features)
+    count, values = features.numel() // features.shape[1], single_at_least(features)
     if not count:
         return values.new_zeros(features.shape[1]), values.new_zeros(features.shape[1]), 0.0
     variance, mean = torch.var_mean(values, dim=_others(features), correction=0)
     return mean, variance * count, float(count)
-
-
-def _precise(values: Tensor) -> Tensor:
-    """In float32 at least: sums over a batch need the digits."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 class _Normalise(torch.autograd.Function):
@@ -150,7 +150,7 @@ class _Normalise(torch.autograd.Function):
         if gradient is None:
             return (None,) * 6
         features, mean, inverse, weight = ctx.saved_tensors
-        gradient, unit = _precise(gradient), _precise(features)
+        gradient, unit = single_at_least(gradient), single_at_least(features)
         unit = (unit - _shaped(mean, features)) * _shaped(inverse, features)
         own = torch.stack([gradient.sum(dim=_others(features)), (gradient * unit).sum(dim=_others(features))])
         # The weight's and bias's gradients stay this process's part: all weights' are added up later, at once.

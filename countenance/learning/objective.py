@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from countenance.learning.batches import FaceBatch
+from countenance.learning.global_normalisation import single_at_least
 from countenance.learning.identity_header import IdentityHeader
 from countenance.learning.processes import Processes
 from countenance.learning.soft_targets import SoftLosses
@@ -38,8 +39,7 @@ def losses_of(
     with processes.mixed_precision():
         outputs = network(batch.images.to(processes.device, non_blocking=True))
     # Losses in float32 at least, whatever the network ran in: the margin's angles need the digits.
-    precise = [output.to(torch.promote_types(output.dtype, torch.float32)) for output in outputs]
-    outputs = FaceOutputs(*processes.gather(precise))
+    outputs = FaceOutputs(*processes.gather([single_at_least(output) for output in outputs]))
     beside = [] if batch.soft is None else list(batch.soft)
     given = [*batch.targets, *beside, *([] if batch.teacher is None else [batch.teacher])]
     labels = processes.gather([tensor.to(processes.device, non_blocking=True) for tensor in given])

@@ -28,8 +28,8 @@ class FaceReadings:
 
     Attributes:
         embedding: [M, D] unit norm, from the aligned crop: f(x) + f(mirrored x), made unit-norm.
-        male_probability: [M]; this and the next two from the aligned crop if there is one, else from the box crop,
-            averaged with the mirror image.
+        male_probability: [M]; this and the next two are means over the aligned crop, the box crop, as far as the face
+            has them, and their mirror images.
         smile_probability: [M].
         age_years: [M].
         face_probability: [M]; this and the following from the box crop and its mirror image.
@@ -65,13 +65,10 @@ def read_faces(
     """
     readings = _empty(len(manifest), network)
     size = network.configuration.input_size
-    is_aligned = np.zeros(len(manifest), dtype=bool)
-    # Aligned crops come first: attributes are read in box crops only where there is no aligned one.
     for seen in canonical_views(network, manifest, reader, device=device, batch_size=batch_size):
         rows, outputs, mirrored = seen.rows, seen.outputs, seen.mirrored
-        _put_attributes(readings, rows, ~is_aligned[rows], outputs, mirrored)
+        _add_attributes(readings, rows, seen.views, outputs, mirrored)
         if seen.view == "aligned":
-            is_aligned[rows] = True
             readings.embedding[rows] = F.normalize(outputs.embedding + mirrored.embedding).cpu().numpy()
         else:
             _put_local(readings, rows, with_mirror_image(outputs, mirrored, network.configuration), size)
@@ -85,12 +82,14 @@ class SeenView(NamedTuple):
     Attributes:
         view: which.
         rows: [n] of the manifest.
+        views: [n] how many views of each face there are.
         outputs: of the n views.
         mirrored: of the same, flipped left to right.
     """
 
     view: View
     rows: NDArray[np.int64]
+    views: NDArray[np.int64]
     outputs: FaceOutputs
     mirrored: FaceOutputs
 
@@ -110,10 +109,15 @@ def canonical_views(
     """
     network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     store_rows = reader.rows([str(crop) for crop in manifest["crop"]])
-    views: tuple[View, ...] = ("aligned", "box") if network.configuration.tasks == "all" else ("aligned",)
+    seen_by: tuple[View, ...] = ("aligned", "box") if network.configuration.tasks == "all" else ("aligned",)
+    has = {
+        view: np.array([reader.encoded(int(row), view) is not None for row in store_rows], dtype=bool)
+        for view in seen_by
+    }
+    views = np.sum(list(has.values()), axis=0)
     jobs: list[tuple[View, NDArray[np.int64]]] = []
-    for view in views:
-        rows = np.flatnonzero([reader.encoded(int(row), view) is not None for row in store_rows])
+    for view, present in has.items():
+        rows = np.flatnonzero(present)
         jobs.extend((view, rows[start : start + batch_size]) for start in range(0, len(rows), batch_size))
     size = network.configuration.input_size
     for view, rows in track(jobs, what="reading faces", total=len(jobs), unit="batch"):
@@ -121,7 +125,7 @@ def canonical_views(
         images = to_network_input(np.stack([CANONICAL_WARP[view].image(crop, size) for crop in crops]), device)
         with torch.inference_mode():
             outputs, mirrored = network(images), network(images.flip(3))
-        yield SeenView(view, rows, outputs, mirrored)
+        yield SeenView(view, rows, views[rows], outputs, mirrored)
 
 
 def _empty(count: int, network: AllInOneNetwork) -> FaceReadings:
@@ -163,19 +167,21 @@ def with_mirror_image(outputs: FaceOutputs, mirrored: FaceOutputs, configuration
     )
 
 
-def _put_attributes(
+def _add_attributes(
     readings: FaceReadings,
     rows: NDArray[np.int64],
-    whole: NDArray[np.bool_],
+    views: NDArray[np.int64],
     straight: FaceOutputs,
     mirrored: FaceOutputs,
 ) -> None:
+    # The two views of a face are cut and turned differently, so they err differently: their mean errs least.
     male = (straight.gender_logit.sigmoid() + mirrored.gender_logit.sigmoid()) / 2
     smile = (straight.smile_logit.sigmoid() + mirrored.smile_logit.sigmoid()) / 2
     age = (straight.age_years + mirrored.age_years) / 2
-    readings.male_probability[rows[whole]] = male.cpu().numpy()[whole]
-    readings.smile_probability[rows[whole]] = smile.cpu().numpy()[whole]
-    readings.age_years[rows[whole]] = age.cpu().numpy()[whole]
+    whole = {"male_probability": male, "smile_probability": smile, "age_years": age}
+    for name, values in whole.items():
+        means = getattr(readings, name)
+        means[rows] = np.nan_to_num(means[rows]) + values.cpu().numpy() / views
 
 
 def _put_local(readings: FaceReadings, rows: NDArray[np.int64], outputs: FaceOutputs, size: int) -> None:

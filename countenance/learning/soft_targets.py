@@ -130,7 +130,7 @@ class SoftTable:
         view, row = boxed.astype(np.int64), np.maximum(rows, 0)
         pose, points, visible = self.pose_deg[row], self.landmarks[row].astype(np.float64), self.visibility_logit[row]
         order = MIRRORED_ORDER[self.scheme]
-        for place in np.flatnonzero(boxed):
+        for place in np.flatnonzero(boxed).tolist():
             crop = crops[place]
             assert crop.warp is not None
             points[place] = crop.warp.points(points[place], size) / size

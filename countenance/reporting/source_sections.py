@@ -86,7 +86,9 @@ def _threshold(detection: Mapping[str, Any]) -> str:
         return "No threshold keeps the false faces within what is allowed: no box is accepted."
     allowed = detection.get("false_faces_allowed")
     chosen = "" if allowed is None else f", the lowest with at most {allowed:g} false faces a validation photo"
-    return f"A box is accepted from a face probability of {detection['threshold']:.3f}{chosen}."
+    confidence = detection.get("confidence")
+    shown = "" if confidence is None else f", with {confidence:.0%} confidence"
+    return f"A box is accepted from a face probability of {detection['threshold']:.3f}{chosen}{shown}."
 
 
 def _without_unit(values: Mapping[str, Any]) -> Shown:

@@ -71,6 +71,24 @@ def test_what_the_model_says_reaches_the_face():
     assert face.face_probability > 0.9
 
 
+def test_attributes_are_the_mean_of_the_last_box_view_and_the_aligned_view():
+    class Opinionated(OracleModel):
+        """Says 20 and 30 years of box views, 60 and 70 of the aligned face; male only there."""
+
+        def read(self, views):
+            said = dict(super().read(views))
+            age, male = next(opinions)
+            return said | {"age_years": np.full(len(views), age), "gender_logit": np.full(len(views), male)}
+
+    # A first round, the second with its mirror image, the aligned face with its mirror image.
+    opinions = iter([(99.0, -100.0), (20.0, -100.0), (30.0, -100.0), (60.0, 100.0), (70.0, 100.0)])
+    box = (50.0, 40.0, 100 * ASPECT, 100.0)
+    model = FaceAnalyzer(Opinionated(), AnalyzerConfiguration(rounds=2, largest_number_of_faces=1))
+    (faces,) = model.analyze([scene(240, 240, [box])])
+    assert faces[0].age_years == pytest.approx(45)
+    assert faces[0].male_probability == pytest.approx(0.5)
+
+
 def test_photos_analysed_together_or_alone_give_the_same_faces():
     photos = [scene(200, 300, [(40, 40, 60 * ASPECT, 60)]), scene(90, 80, []), scene(400, 350, [(60, 90, 70, 97)])]
     together = analyzer(batch_size=2).analyze(photos)

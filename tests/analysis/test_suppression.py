@@ -21,6 +21,9 @@ def faces(boxes: list[tuple[float, ...]], probability: list[float], photo: list[
         landmarks=np.stack([points_in(each) for each in box]) if count else np.empty((0, 5, 2), dtype=np.float32),
         visibility=np.arange(5 * count, dtype=np.float32).reshape(count, 5),
         pose_deg=np.zeros((count, 3), dtype=np.float32),
+        smile_probability=np.full(count, 0.5, dtype=np.float32),
+        male_probability=np.full(count, 0.5, dtype=np.float32),
+        age_years=np.full(count, 40.0, dtype=np.float32),
     )
 
 

@@ -23,7 +23,7 @@ def frame(faces: list[tuple[str | None, str]]) -> pd.DataFrame:
 
 
 @given(faces=FACES, seed=st.integers(0, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_subject_and_no_photo_is_ever_in_two_splits(faces: list[tuple[str | None, str]], seed: int):
     table = frame(faces)
     table["split"] = assign_splits(table, SplitConfiguration(seed=seed))
@@ -31,7 +31,7 @@ def test_no_subject_and_no_photo_is_ever_in_two_splits(faces: list[tuple[str | N
 
 
 @given(faces=FACES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_faces_does_not_change_their_split(faces: list[tuple[str | None, str]]):
     table = frame(faces)
     table["split"] = assign_splits(table, SplitConfiguration())

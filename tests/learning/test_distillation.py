@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
@@ -157,7 +157,6 @@ def test_a_header_that_doesnt_fit_is_refused_and_nothing_is_set(matrix, sentence
     assert torch.equal(ours.centres, before)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(1e-6, 1.0), st.integers(0, 3)), min_size=1, max_size=12))
 def test_the_fold_weights_are_those_of_one_row_after_the_other(rows):
     alpha = torch.tensor([value for value, _ in rows], dtype=torch.float64)

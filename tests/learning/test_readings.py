@@ -37,8 +37,28 @@ def test_the_embedding_is_the_unit_sum_of_the_crop_and_its_mirror_image(network)
         outputs = network(images)
     total = outputs.embedding.sum(dim=0)
     np.testing.assert_allclose(readings.embedding[0], (total / total.norm()).numpy(), atol=1e-5)
-    assert readings.age_years[0] == pytest.approx(outputs.age_years.mean().item(), abs=1e-4)
-    assert readings.male_probability[0] == pytest.approx(outputs.gender_logit.sigmoid().mean().item(), abs=1e-5)
+
+
+def test_attributes_are_means_over_the_views_of_a_face_and_their_mirror_images(network):
+    rows, reader = small_world(people=1, photos=1)
+    readings = read_faces(network, rows[:1], reader)
+    crops = reader.crops["face-0-0"]
+    views = [CANONICAL_WARP[view].image(crops[view], 32) for view in ("aligned", "box")]
+    with torch.inference_mode():
+        said = network(to_network_input(np.stack([turned for view in views for turned in (view, view[:, ::-1])])))
+    assert readings.age_years[0] == pytest.approx(said.age_years.mean().item(), abs=1e-4)
+    assert readings.male_probability[0] == pytest.approx(said.gender_logit.sigmoid().mean().item(), abs=1e-5)
+    assert readings.smile_probability[0] == pytest.approx(said.smile_logit.sigmoid().mean().item(), abs=1e-5)
+
+
+def test_a_face_with_one_view_is_read_from_that_alone(network):
+    rows, reader = small_world(people=1, photos=1)
+    del reader.crops["face-0-0"]["aligned"]
+    readings = read_faces(network, rows[:1], reader)
+    view = CANONICAL_WARP["box"].image(reader.crops["face-0-0"]["box"], 32)
+    with torch.inference_mode():
+        said = network(to_network_input(np.stack([view, view[:, ::-1]])))
+    assert readings.age_years[0] == pytest.approx(said.age_years.mean().item(), abs=1e-4)
 
 
 def test_batch_size_and_order_change_nothing(network):

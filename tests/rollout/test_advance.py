@@ -255,7 +255,7 @@ def walk(taken: list[tuple[EvidenceState, tuple[Gate, ...], bool, int, str]]) ->
     return seen
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps)
 def test_the_share_is_never_above_the_policys_until_promotion(
     taken: list[tuple[EvidenceState, tuple[Gate, ...], bool, int, str]],
@@ -265,7 +265,7 @@ def test_the_share_is_never_above_the_policys_until_promotion(
         assert state.share <= (1.0 if state.stage is Stage.PROMOTED else allowed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps)
 def test_an_abort_is_honoured_in_every_state_that_runs(
     taken: list[tuple[EvidenceState, tuple[Gate, ...], bool, int, str]],

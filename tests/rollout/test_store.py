@@ -198,7 +198,7 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(operations)
 def test_whatever_happens_there_is_one_champion_one_truth_and_an_unbroken_history(taken: list[str]) -> None:
     with TemporaryDirectory() as folder, RolloutStore.open(f"sqlite:///{folder}/rollouts.db", keys=[ANNA]) as store:
