@@ -247,7 +247,6 @@ def test_a_checkpoint_that_is_no_recogniser_of_this_trunk_stops_the_training(wor
         train_network(*world, RECIPE.model_copy(update={"recognition": foreign}))
 
 
-
 def test_fixed_centres_of_a_recipe_are_the_teachers_class_means(world, trained):
     rows, crops = world
     recognition = RecognitionConfiguration.model_validate({"adadistill": {"alpha": "fixed"}})
