@@ -28,7 +28,7 @@ class AnalyzerConfiguration(Configuration):
     longest_side_px: int = Field(default=1600, ge=64)
     face_threshold: float = Field(default=0.9, ge=0.0, le=1.0)
     proposal_threshold: float = Field(default=0.5, gt=0.0, le=1.0)
-    rounds: int = Field(default=2, ge=1, le=5)
+    rounds: int = Field(default=3, ge=1, le=5)
     overlap: float = Field(default=0.4, gt=0.0, lt=1.0)
     batch_size: int = Field(default=64, ge=1)
     largest_number_of_faces: int = Field(default=200, ge=1)

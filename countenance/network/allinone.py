@@ -10,7 +10,7 @@ need the whole face from the last shared layer, and faces proposed by the same t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -124,7 +124,26 @@ class AllInOneNetwork(nn.Module):
         if configuration.tasks == "all":
             self._add_heads(configuration)
         self.identity = self.trunk.identity_branch(configuration.embedding_dimension)
+        self._keeps_early_layers = False
         self._initialise()
+
+    def keep_early_layers(self) -> None:
+        """From now on training leaves what leads to the trunk's tap ``shallow`` as it is, statistics too.
+
+        Without gradients there a training takes half as long, for weights that know faces already.
+        """
+        self._keeps_early_layers = True
+        for layer in self.trunk.early_layers():
+            layer.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or evaluation; layers that are kept evaluate in either."""
+        super().train(mode)
+        if self._keeps_early_layers:
+            for layer in self.trunk.early_layers():
+                layer.eval()
+        return self
 
     def _add_heads(self, configuration: NetworkConfiguration) -> None:
         points, local, own = configuration.landmark_count, configuration.local_width, configuration.task_width

@@ -84,8 +84,10 @@ class FusedNormalisation(nn.Module):
         Raises:
             ValueError: there is but one value a channel, which has no variance; as from torch.
         """
-        if not (self.training and features.dtype == torch.float32):
+        if features.dtype != torch.float32:
             return self._by_ordinary_modules(features)
+        if not self.training:
+            return self._evaluated(features)
         compact = dense(features)
         own = (*FeatureMap(compact).moments(), float(compact.numel() // compact.shape[1]))
         mean, square, count = self._batch.moments(own)
@@ -99,6 +101,16 @@ class FusedNormalisation(nn.Module):
             compact, self.weight, self.bias, slope, mean, inverse, count, self._batch
         )
         return out
+
+    def _evaluated(self, features: Tensor) -> Tensor:
+        """By the running statistics; in one pass where no gradient is asked for, as in layers that are kept."""
+        slope = slope_of(self.activation)
+        if torch.is_grad_enabled() and any(each.requires_grad for each in (features, self.weight, self.bias, slope)):
+            return self._by_ordinary_modules(features)
+        with torch.no_grad():
+            mean, inverse = self.running_mean.double(), torch.rsqrt(self.running_var.double() + self.eps)
+            scale, shift = _line(self.weight, self.bias, mean, inverse)
+            return FeatureMap(dense(features)).outputs(scale, shift, slope.expand_as(self.bias))
 
     def _by_ordinary_modules(self, features: Tensor) -> Tensor:
         for module in self._ordinary:

@@ -46,6 +46,10 @@ class Trunk(nn.Module, ABC):
         """[N, 3, H, W] in [-1, 1] -> the taps; any H and W from the configured size's order on."""
 
     @abstractmethod
+    def early_layers(self) -> tuple[nn.Module, ...]:
+        """What leads to the tap ``shallow``: edges and textures, which serve one task as well as another."""
+
+    @abstractmethod
     def identity_branch(self, embedding_dimension: int) -> nn.Module:
         """A new module that maps ``final`` [N, C, h, w] to raw embeddings [N, D]."""
 

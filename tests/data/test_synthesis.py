@@ -109,6 +109,15 @@ def test_a_scene_shows_several_people_of_one_bucket(photos: list[SynthesizedPhot
         assert {index % 10 for index in indices} == {number % 10}
 
 
+def test_nobody_in_a_scene_hides_anothers_face() -> None:
+    many = SMALL.model_copy(update={"subjects": 60, "scenes": 12, "scene_size": (480, 360)})
+    scenes = [photo for photo in synthesize_people(many, seed=5, workers=1) if photo.name.startswith("scene")]
+    inner = [face.visibility68[17:].mean() for scene in scenes for face in scene.faces]
+    assert len(inner) > 30
+    assert min(inner) > 0.25  # a far profile shows no more
+    assert float(np.mean(np.array(inner) < 0.5)) < 0.05
+
+
 def test_a_frontal_face_is_laid_out_like_a_face(person: Person) -> None:
     _, face = photograph(person)
     left_eye, right_eye, nose, left_corner, right_corner = face.landmarks5

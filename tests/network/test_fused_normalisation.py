@@ -163,6 +163,23 @@ def test_one_value_a_channel_has_no_variance_and_is_refused_as_torch_does():
         FusedNormalisation(norm, behind)(torch.randn(1, 3, 1, 1))
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_in_evaluation_without_gradients_one_pass_says_what_the_two_modules_say(memory_format):
+    norm, behind = modules(3)
+    features = features_of((4, 3, 5, 5), memory_format).detach()
+    layer = FusedNormalisation(norm, behind)
+    layer(features)
+    layer.eval()
+    with torch.no_grad():
+        seen = layer(features)
+        torch.testing.assert_close(seen, behind(norm.eval()(features)), atol=1e-6, rtol=1e-6)
+    assert seen.is_contiguous(memory_format=memory_format)
+    for parameter in (*norm.parameters(), *behind.parameters()):
+        parameter.requires_grad_(False)
+    assert torch.equal(layer(features), seen)
+    assert int(norm.num_batches_tracked) == 1
+
+
 def test_in_evaluation_and_in_other_precisions_the_two_modules_do_the_work():
     norm, behind = modules(3)
     features = features_of((4, 3, 5, 5)).detach()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from countenance.network.acceleration import accelerated
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.export import OUTPUT_NAMES, UnitEmbedding, export_onnx, export_proposals_onnx
@@ -50,6 +51,39 @@ def test_the_branches_map_the_last_tap_to_vectors(name):
     final = torch.zeros(2, trunk.tap_widths[3], trunk.tap_grids[3], trunk.tap_grids[3])
     assert trunk.identity_branch(9).eval()(final).shape == (2, 9)
     assert trunk.global_branch(7).eval()(final).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_early_layers_are_what_the_shallow_tap_comes_from(name):
+    trunk = build_trunk(SMALL[name]).train()
+    size = SMALL[name].input_size
+    trunk(torch.randn(2, 3, size, size)).shallow.sum().backward()
+    reached = {id(weight) for weight in trunk.parameters() if weight.grad is not None}
+    early = {id(weight) for layer in trunk.early_layers() for weight in layer.parameters()}
+    assert early == reached
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("name", SMALL)
+def test_early_layers_that_are_kept_stay_to_the_bit_and_the_others_learn(name, fused):
+    torch.manual_seed(0)
+    network, size = AllInOneNetwork(SMALL[name]), SMALL[name].input_size
+    network.keep_early_layers()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    free = [weight for weight in network.parameters() if weight.requires_grad]
+    optimiser = torch.optim.SGD(free, lr=0.1)
+    with accelerated(network, enabled=fused):
+        network.train()
+        outputs = network(torch.randn(4, 3, size, size))
+        sum(output.float().square().mean() for output in outputs if output.numel()).backward()
+        optimiser.step()
+    after = network.state_dict()
+    early = {id(each) for layer in network.trunk.early_layers() for each in layer.state_dict(keep_vars=True).values()}
+    kept = {key for key, value in network.state_dict(keep_vars=True).items() if id(value) in early}
+    assert kept
+    assert all(torch.equal(before[key], after[key]) for key in kept)
+    others = [key for key in before if key.startswith("trunk.") and key not in kept and "num_batches" not in key]
+    assert all(not torch.equal(before[key], after[key]) for key in others if key.endswith("weight"))
 
 
 @pytest.mark.parametrize("name", SMALL)

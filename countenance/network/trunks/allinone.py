@@ -74,6 +74,10 @@ class AllInOneTrunk(Trunk):
         fifth = self.conv5(self.conv4(middle))
         return TrunkFeatures(shallow, middle, self.pool(fifth), self.conv6(fifth))
 
+    def early_layers(self) -> tuple[nn.Module, ...]:
+        """conv1."""
+        return (self.conv1,)
+
     def identity_branch(self, embedding_dimension: int) -> nn.Module:
         """conv7, max pooling, fc 1024, fc D; a closing batch normalisation, as the other trunks have."""
         channels = self.tap_widths[3]

@@ -84,6 +84,10 @@ class IResNetTrunk(Trunk):
         deep = self.layer4(middle)
         return TrunkFeatures(shallow, middle, deep, deep)
 
+    def early_layers(self) -> tuple[nn.Module, ...]:
+        """The stem and the first two layers."""
+        return self.conv1, self.bn1, self.prelu, self.layer1, self.layer2
+
     def identity_branch(self, embedding_dimension: int) -> nn.Module:
         """Normalise, flatten, linear, normalise: insightface's "E" output without its dropout."""
         return FlattenedIdentity(self.tap_widths[3], self.tap_grids[3], embedding_dimension)

@@ -54,6 +54,10 @@ class MobileFaceNetTrunk(Trunk):
         deep = self.stage3(self.down3(middle))
         return TrunkFeatures(shallow, middle, deep, self.widen(deep))
 
+    def early_layers(self) -> tuple[nn.Module, ...]:
+        """On squares of side S/2 and S/4: nearly half of the trunk's multiply-adds."""
+        return self.stem, self.spread, self.down1, self.stage1
+
     def identity_branch(self, embedding_dimension: int) -> nn.Module:
         """Global depthwise convolution, linear, batch normalisation."""
         return DepthwiseIdentity(

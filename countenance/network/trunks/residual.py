@@ -55,6 +55,10 @@ class ResidualTrunk(Trunk):
         deep = self.deep(middle)
         return TrunkFeatures(shallow, middle, deep, deep)
 
+    def early_layers(self) -> tuple[nn.Module, ...]:
+        """The first two stages."""
+        return self.stem, self.shallow
+
     def identity_branch(self, embedding_dimension: int) -> nn.Module:
         """1x1 convolution, global depthwise convolution, linear, batch normalisation."""
         return PooledIdentity(self.tap_widths[3], self.tap_grids[3], self.identity_width, embedding_dimension)
