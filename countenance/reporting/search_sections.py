@@ -30,10 +30,10 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "summary": _summary(search, best),
         "how": (
-            f"{many(counts['proposed'], 'student')} proposed: {_counted(counts)}. Each was distilled for "
-            f"{search['steps']:,} steps of {search['batch_size']} crops and scored on the people for validation; the "
-            "test people took no part. Milliseconds are the median of the exported network on "
-            f"{many(search['threads'], 'thread')} of a processor."
+            f"{many(counts['proposed'], 'student')} proposed: {_counted(counts)}. Those within the budget were "
+            f"distilled for {search['steps']:,} steps of {search['batch_size']} crops, unless they were given up on the "
+            "way, and scored on the people for validation; the test people took no part. Milliseconds are the median of "
+            f"the exported network on {many(search['threads'], 'thread')} of a processor."
         ),
         "budget": _budget(search["budget"]),
         "rows": [_row(row, is_best=row is best) for row in rows],
@@ -42,8 +42,9 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _order(row: Mapping[str, Any]) -> tuple[float, int]:
-    return (-1.0 if row["score"] is None else -row["score"]["value"] - 1.0, row["number"])
+def _order(row: Mapping[str, Any]) -> tuple[bool, float, int]:
+    score = row["score"]
+    return (score is None, 0.0 if score is None else -score["value"], row["number"])
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -13,6 +13,9 @@ def test_the_best_student_comes_first_and_the_untrained_last():
     assert section["rows"][0]["score"].interval == "78.0 to 86.0"
     assert section["summary"].endswith("TAR 83.0 % at FAR 0.01 with 480,000 parameters and 31.0 million multiply-adds.")
 
+    nothing = search() | {"best": 7, "students": [student(0, "over budget"), student(7, "trained", 0.0)]}
+    assert [row["number"] for row in search_section(nothing)["rows"]] == [7, 0]
+
 
 def test_what_became_of_the_others_is_said():
     section = search_section(search())
@@ -20,7 +23,7 @@ def test_what_became_of_the_others_is_said():
     assert section["budget"] == "At most 600,000 parameters and 40,000,000 multiply-adds an image."
     rows = {row["number"]: row for row in section["rows"]}
     assert rows[3]["note"] == "55.0 % after 20 steps"
-    assert rows[6]["note"] == "The identity loss is nan at step 3."
+    assert rows[6]["note"] == "The identity loss is not a number at step 3."
     assert rows[5]["milliseconds"] == "not measured"
 
 
