@@ -31,9 +31,9 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
         "summary": _summary(search, best),
         "how": (
             f"{many(counts['proposed'], 'student')} proposed: {_counted(counts)}. Those within the budget were "
-            f"distilled for {search['steps']:,} steps of {search['batch_size']} crops, unless they were given up on the "
-            "way, and scored on the people for validation; the test people took no part. Milliseconds are the median of "
-            f"the exported network on {many(search['threads'], 'thread')} of a processor."
+            f"distilled for {search['steps']:,} steps of {search['batch_size']} crops, unless they were given up on "
+            "the way, and scored on the people for validation; the test people took no part. Milliseconds are the "
+            f"median of the exported network on {many(search['threads'], 'thread')} of a processor."
         ),
         "budget": _budget(search["budget"]),
         "rows": [_row(row, is_best=row is best) for row in rows],
