@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from countenance.reporting.plots import MUTED, PAPER, SERIES, drawing, finished, legend_below, panels
 from countenance.reporting.wording import Shown, listed, many, measurement, percent
 
 _FRONT: Final = SERIES[1]
+_ROOM: Final = 1.4
+"""The axis of costs goes so many times beyond the students, so that one of its labels is always within."""
+_TICKS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 _LIMIT_WORDS: Final = {
     "parameters": ("parameters", "{:,}"),
     "multiply_adds": ("multiply-adds an image", "{:,}"),
@@ -128,6 +131,9 @@ def front_plot(search: Mapping[str, Any]) -> Markup | None:
             ylabel=f"TAR at FAR {search['headline_far']:g}, %",
             title="What a student costs and what it is worth",
         )
+        costs, _ = _places(trained)
+        axis.set_xlim(min(costs) / _ROOM, max(costs) * _ROOM)
+        axis.xaxis.set_major_locator(LogLocator(subs=_TICKS))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.xaxis.set_minor_formatter(NullFormatter())
         legend_below(figure, axis)

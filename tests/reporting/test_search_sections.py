@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from countenance.reporting.search_sections import front_plot, search_section
 
 from .search_samples import search, student
@@ -50,3 +52,16 @@ def test_the_front_is_drawn_with_a_number_beside_every_trained_student():
 def test_a_single_student_is_its_own_front():
     alone = search() | {"students": [student(0, "trained", 0.5, front=True)], "best": 0}
     assert "beaten by none" in str(front_plot(alone))
+
+
+@pytest.mark.parametrize(
+    "costs", [(9_000_000, 31_000_000), (4_100_000, 4_200_000), (700_000, 120_000_000), (1_200_000,)]
+)
+def test_the_costs_can_be_read_off_the_plot_however_near_they_lie(costs):
+    students = [student(100 + place, "trained", 0.5, multiply_adds=cost) for place, cost in enumerate(costs)]
+    shown = re.findall(r"<text[^>]*>([^<]*)</text>", str(front_plot(search() | {"students": students, "best": 100})))
+    before_the_title = shown[: shown.index("multiply-adds an image, million")]
+    labels = [float(text) for text in before_the_title if re.fullmatch(r"[0-9.]+", text)]
+    lowest, highest = min(costs) / 1e6, max(costs) / 1e6
+    assert labels == sorted(labels) and len(labels) == len(set(labels))
+    assert any(lowest / 1.5 < label < highest * 1.5 for label in labels)
