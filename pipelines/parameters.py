@@ -24,6 +24,7 @@ MODELS: Final = {
     "reporting": "pipelines.reporting.faces:ReportingConfiguration",
     "ablation": "countenance.learning.ablation:AblationConfiguration",
     "method_comparison": "countenance.learning.method_comparison:MethodComparisonConfiguration",
+    "student_search": "countenance.learning.student_search:StudentSearchConfiguration",
 }
 """The model of each room's parameters; imported only when a run needs it."""
 
@@ -37,6 +38,7 @@ OTHERS: Final = (
     "releases_folder",
     "seed",
     "sessions_folder",
+    "student_search_folder",
     "teacher_cache_folder",
 )
 

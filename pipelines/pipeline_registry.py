@@ -17,6 +17,7 @@ from pipelines import (
     reporting,
     rollback,
     rollout,
+    student_search,
     training,
     validation,
 )
@@ -35,7 +36,12 @@ ROOMS = {
 }
 """The rooms of `kedro run`, in the order in which they work."""
 
-OPERATOR_COMMANDS = {"rollback": rollback, "ablation": ablation, "method_comparison": method_comparison}
+OPERATOR_COMMANDS = {
+    "rollback": rollback,
+    "ablation": ablation,
+    "method_comparison": method_comparison,
+    "student_search": student_search,
+}
 """Run on purpose only, by a person."""
 
 

@@ -71,7 +71,7 @@ def what_is_not_finite(
     """
     for task, loss in losses.items():
         if not bool(torch.isfinite(loss)):
-            return f"The {task} loss is {loss.item()}"
+            return f"The {task} loss is {'not a number' if bool(loss.isnan()) else 'infinite'}"
     for task, loss in again().items():
         gradients = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
         finite = [torch.isfinite(gradient).all() for gradient in gradients if gradient is not None]

@@ -124,7 +124,7 @@ def soft_table(frame: pd.DataFrame) -> SoftTable | None:
     """The inverse of :func:`soft_frame`.
 
     Raises:
-        ModelError: rows differ in length, or a reading is infinite.
+        ModelError: a column is missing, rows differ in length, or a reading is infinite.
     """
     if frame.empty:
         return None
@@ -132,10 +132,10 @@ def soft_table(frame: pd.DataFrame) -> SoftTable | None:
     shapes = {"age_logits": (faces, 2, -1), "landmarks": (faces, -1, 2)}
     try:
         readings = {name: np.stack([np.asarray(row, dtype=np.float32) for row in frame[name]]) for name in _LISTS}
+        shaped = {name: values.reshape(shapes.get(name, values.shape)) for name, values in readings.items()}
         scheme = TypeAdapter(LandmarkScheme).validate_python(str(frame["landmark_scheme"].iloc[0]))
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         raise ModelError(
             "The table of the teacher's soft outputs isn't what was written: run the distillation pipeline again."
         ) from error
-    shaped = {name: values.reshape(shapes.get(name, values.shape)) for name, values in readings.items()}
     return SoftTable(face_ids=tuple(str(face_id) for face_id in frame["face_id"]), scheme=scheme, **shaped)

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from countenance.configuration import Configuration, narrow
 from countenance.data.crop_store import CropStore
 from countenance.learning.fingerprint import fingerprint
-from countenance.learning.labels import labels_of
+from countenance.learning.kept_runs import data_digest, what_counts
 from countenance.learning.recipe import DistillationConfiguration, train_student_distilled
 from countenance.learning.soft_targets import SoftTable
 from countenance.learning.teachers.features import TeacherFeatures
@@ -29,7 +29,10 @@ from countenance.network.costs import cost_of, measure_milliseconds
 SearchedTrunk = Literal["residual", "mobilefacenet"]
 
 CHANNELS: Final = 4
-"""Widths of a residual student are multiples of this."""
+"""Widths of a residual student are multiples of this, but for those that it has from the base network unchanged."""
+
+_NOT_READ: Final = ("teacher", "alone", "faulty")
+"""Of the distillation room's parameters: the teacher counts with what it says."""
 
 
 class Suggests(Protocol):
@@ -165,13 +168,13 @@ def proposed_network(suggests: Suggests, space: SearchSpace, base: NetworkConfig
     if trunk == "mobilefacenet":
         own: dict[str, Any] = {
             "width_multiplier": usual.width_multiplier * width,
-            "blocks": tuple(max(1, _rounded(blocks * depth)) for blocks in usual.blocks),
+            "blocks": tuple(max(min(blocks, 1), _rounded(blocks * depth)) for blocks in usual.blocks),
         }
     else:
         own = {
-            "widths": tuple(_channels(channels * width) for channels in usual.widths),
+            "widths": tuple(_channels(channels, width) for channels in usual.widths),
             "depths": tuple(_rounded(blocks * depth) for blocks in usual.depths),
-            "identity_width": _channels(usual.identity_width * width),
+            "identity_width": _channels(usual.identity_width, width),
         }
     chosen = base.model_dump() | {"trunk": trunk, "input_size": size} | own
     return narrow(NetworkConfiguration, chosen, where="parameters_student_search.yml")
@@ -255,25 +258,25 @@ def pareto_front(costs: Sequence[float], scores: Sequence[float]) -> list[bool]:
 
 def search_digest(
     manifest: pd.DataFrame,
+    crops: CropStore,
     teacher: TeacherFeatures,
     soft: SoftTable | None,
     distillation: DistillationConfiguration,
     configuration: StudentSearchConfiguration,
 ) -> str:
     """Equal for searches whose trials may be counted together: same data, teacher, recipe, space and budget."""
-    where = {"training": {"device", "processes", "threads", "checkpoint_every"}, "batches": {"decoded_mebibytes"}}
     return fingerprint(
-        labels_of(manifest, landmark_scheme=distillation.network.landmark_scheme),
-        {name: manifest[name].astype(str).tolist() for name in ("face_id", "source", "split", "crop")},
+        data_digest(manifest, crops, distillation.network.landmark_scheme),
         teacher,
         soft,
-        json.dumps(distillation.model_dump(mode="json", exclude=where), sort_keys=True),
+        what_counts(distillation, without=_NOT_READ),
         json.dumps(configuration.model_dump(mode="json", exclude={"trials", "proposals"}), sort_keys=True),
     )
 
 
-def _channels(amount: float) -> int:
-    return max(CHANNELS, CHANNELS * _rounded(amount / CHANNELS))
+def _channels(usual: int, width: float) -> int:
+    # Of width 1 the base network is in the space as it is, whatever its channels are multiples of.
+    return usual if math.isclose(width, 1.0) else max(CHANNELS, CHANNELS * _rounded(usual * width / CHANNELS))
 
 
 def _rounded(amount: float) -> int:

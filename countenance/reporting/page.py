@@ -20,6 +20,7 @@ from countenance.reporting.method_plots import method_curves_plot, method_plot
 from countenance.reporting.method_sections import method_section
 from countenance.reporting.multitask_plots import forest_plot, interference_plot
 from countenance.reporting.plots import series_of
+from countenance.reporting.search_sections import front_plot, search_section
 from countenance.reporting.source_sections import detection_plot
 
 __all__ = ["FacePicture", "ReportInputs", "render_report"]
@@ -47,6 +48,7 @@ class ReportInputs:
         ablation: every task alone against all together.
         methods: every way to distil against the student alone.
         method_groups: what they do to each group of people.
+        search: the students of a budget that were tried.
         faces: pictures with what is said of them.
         monitoring: what drifted.
         next_commands: (command, what it does) each.
@@ -69,6 +71,7 @@ class ReportInputs:
     ablation: Mapping[str, Any]
     methods: Mapping[str, Any]
     method_groups: Mapping[str, Any]
+    search: Mapping[str, Any]
     faces: tuple[FacePicture, ...]
     monitoring: Mapping[str, Any] | None
     next_commands: tuple[tuple[str, str], ...]
@@ -112,6 +115,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "efforts": multitask_sections.effort_section(inputs.efforts, names),
         "ablation": multitask_sections.ablation_section(inputs.ablation),
         "methods": method_section(inputs.methods, inputs.method_groups),
+        "search": search_section(inputs.search),
         "costs": multitask_sections.cost_section(inputs.costs),
         "interference": multitask_sections.interference_section(inputs.curves, names),
         "validation": inputs.validation,
@@ -136,6 +140,7 @@ def _plots(inputs: ReportInputs) -> dict[str, Any]:
         "ablation": forest_plot(inputs.ablation),
         "methods": method_plot(inputs.methods),
         "method_curves": method_curves_plot(inputs.methods),
+        "search": front_plot(inputs.search),
         "interference": {
             model: interference_plot(table, name=f"interference-{number}")
             for number, (model, table) in enumerate(inputs.curves.items(), start=1)

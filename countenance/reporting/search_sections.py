@@ -7,12 +7,15 @@ from typing import Any, Final
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from countenance.reporting.plots import MUTED, PAPER, SERIES, drawing, finished, legend_below, panels
 from countenance.reporting.wording import Shown, listed, many, measurement, percent
 
 _FRONT: Final = SERIES[1]
+_ROOM: Final = 1.4
+"""The axis of costs goes so many times beyond the students, so that one of its labels is always within."""
+_TICKS: Final = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 _LIMIT_WORDS: Final = {
     "parameters": ("parameters", "{:,}"),
     "multiply_adds": ("multiply-adds an image", "{:,}"),
@@ -30,10 +33,10 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "summary": _summary(search, best),
         "how": (
-            f"{many(counts['proposed'], 'student')} proposed: {_counted(counts)}. Each was distilled for "
-            f"{search['steps']:,} steps of {search['batch_size']} crops and scored on the people for validation; the "
-            "test people took no part. Milliseconds are the median of the exported network on "
-            f"{many(search['threads'], 'thread')} of a processor."
+            f"{many(counts['proposed'], 'student')} proposed: {_counted(counts)}. Those within the budget were "
+            f"distilled for {search['steps']:,} steps of {search['batch_size']} crops, unless they were given up on "
+            "the way, and scored on the people for validation; the test people took no part. Milliseconds are the "
+            f"median of the exported network on {many(search['threads'], 'thread')} of a processor."
         ),
         "budget": _budget(search["budget"]),
         "rows": [_row(row, is_best=row is best) for row in rows],
@@ -42,8 +45,9 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _order(row: Mapping[str, Any]) -> tuple[float, int]:
-    return (-1.0 if row["score"] is None else -row["score"]["value"] - 1.0, row["number"])
+def _order(row: Mapping[str, Any]) -> tuple[bool, float, int]:
+    score = row["score"]
+    return (score is None, 0.0 if score is None else -score["value"], row["number"])
 
 
 def _counted(counts: Mapping[str, int]) -> str:
@@ -127,6 +131,9 @@ def front_plot(search: Mapping[str, Any]) -> Markup | None:
             ylabel=f"TAR at FAR {search['headline_far']:g}, %",
             title="What a student costs and what it is worth",
         )
+        costs, _ = _places(trained)
+        axis.set_xlim(min(costs) / _ROOM, max(costs) * _ROOM)
+        axis.xaxis.set_major_locator(LogLocator(subs=_TICKS))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.xaxis.set_minor_formatter(NullFormatter())
         legend_below(figure, axis)

@@ -49,6 +49,7 @@ def assemble(
         ablation=reports["ablation_report"] or {},
         methods=reports["method_comparison_report"] or {},
         method_groups=reports["method_comparison_groups"] or {},
+        search=reports["student_search_report"] or {},
         curves={model: reports[f"{model}_curves"] for model in ASSESSED if model != "teacher"},
         faces=tuple(_face(crops, face) for face in faces),
         monitoring=reports["monitoring_metrics"],

@@ -19,6 +19,7 @@ REPORTS = (
     "ablation_report",
     "method_comparison_report",
     "method_comparison_groups",
+    "student_search_report",
 )
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 
 from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
+from countenance.assessment.pairs import ComparisonScores
 from countenance.assessment.results import Measurement
 from countenance.assessment.verification import measure_tar_at_far, tar_at_far
 from countenance.configuration import narrow
 from countenance.errors import AssessmentError
+from countenance.learning.fingerprint import fingerprint
 from countenance.learning.outputs import network_outputs
 from countenance.learning.recipe import DistillationConfiguration
 from countenance.learning.soft_reading import soft_table
@@ -38,9 +40,14 @@ class SearchMaterials:
     configuration: StudentSearchConfiguration
 
     def digest(self) -> str:
-        """Of all that the trials depend on but the seed of the machine they run on."""
-        of_training = search_digest(self.manifest, self.teacher, self.soft, self.distillation, self.configuration)
-        return f"{of_training}-{self.evaluation.headline_far:g}-{self.evaluation.faces_per_subject}"
+        """Of all that the trials and their scores depend on."""
+        evaluation = self.evaluation
+        of_scores = (evaluation.headline_far, evaluation.faces_per_subject, evaluation.non_mated_limit)
+        return fingerprint(
+            search_digest(self.manifest, self.crops, self.teacher, self.soft, self.distillation, self.configuration),
+            list(of_scores),
+            evaluation.resampling,
+        )
 
     def train(
         self, network: NetworkConfiguration, look: Callable[[int, AllInOneNetwork], None]
@@ -65,19 +72,28 @@ class SearchMaterials:
         """
         scores = self._compared(network)
         (point,) = tar_at_far(scores.mated, scores.non_mated, [self.evaluation.headline_far])
-        if point.tar is None:
+        return self._measurable(point.tar, scores)
+
+    def measure(self, network: AllInOneNetwork) -> Measurement:
+        """The same with its interval over subjects.
+
+        Raises:
+            AssessmentError: likewise.
+        """
+        scores = self._compared(network)
+        measured = measure_tar_at_far(scores, self.evaluation.headline_far, self.evaluation.resampling)
+        self._measurable(measured.value, scores)
+        return measured
+
+    def _measurable(self, tar: float | None, scores: ComparisonScores) -> float:
+        if tar is None:
             raise AssessmentError(
                 f"A student can't be scored at FAR {self.evaluation.headline_far:g} on {len(scores.non_mated)} "
                 "comparisons of the people for validation: raise 'headline_far' or the validation split."
             )
-        return point.tar
+        return tar
 
-    def measure(self, network: AllInOneNetwork) -> Measurement:
-        """The same with its interval over subjects."""
-        self.score(network)
-        return measure_tar_at_far(self._compared(network), self.evaluation.headline_far, self.evaluation.resampling)
-
-    def _compared(self, network: AllInOneNetwork) -> Any:
+    def _compared(self, network: AllInOneNetwork) -> ComparisonScores:
         # Never the test people: who chooses by them has nobody left to judge the choice by.
         rows = self.manifest[self.manifest["split"] == "validation"]
         named = rows[rows["is_face"] & rows["subject_id"].notna()]

@@ -32,7 +32,7 @@ OUTCOMES: Final = (TRAINED, STOPPED, FAILED, OVER_BUDGET, REPEATED)
 """What can become of a proposal; the first three cost a training."""
 
 MEDIAN_OF: Final = 4
-"""So many students are trained to the end before one may be given up for being below the median."""
+"""So many students are trained to the end before one may be given up for being below their median."""
 
 
 def run_search(materials: SearchMaterials, folder: Path) -> optuna.Study:
@@ -43,7 +43,7 @@ def run_search(materials: SearchMaterials, folder: Path) -> optuna.Study:
         storage=f"sqlite:///{folder / 'study.db'}",
         study_name=materials.digest(),
         direction="maximize",
-        pruner=MedianPruner(n_startup_trials=MEDIAN_OF),
+        pruner=MedianPruner(n_startup_trials=0),
         load_if_exists=True,
     )
     take_up_interrupted(study)
@@ -85,7 +85,10 @@ def _settle_next(study: optuna.Study, materials: SearchMaterials) -> bool:
     if same is not None:
         _repeat(study, trial, same)
         return False
-    with mlflow.start_run(run_name=f"student {trial.number}", nested=True):
+    room = mlflow.active_run()
+    # A nested run would else go where MLflow's settings say, be that where the room's run is or not.
+    experiment = None if room is None else room.info.experiment_id
+    with mlflow.start_run(run_name=f"student {trial.number}", experiment_id=experiment, nested=True):
         mlflow.log_params(chosen)
         outcome = _try(study, trial, network, materials)
         mlflow.set_tag("outcome", outcome)
@@ -102,28 +105,34 @@ def _try(study: optuna.Study, trial: optuna.Trial, network: NetworkConfiguration
     if any(share > 0 for share in excess.values()):
         return _told(study, trial, OVER_BUDGET)
     try:
-        value = _trained_score(trial, network, materials)
+        value = _trained_score(study, trial, network, materials)
     except optuna.TrialPruned:
         return _told(study, trial, STOPPED)
     except TrainingError as error:
         trial.set_user_attr("reason", str(error))
+        mlflow.set_tag("reason", str(error))
         return _told(study, trial, FAILED)
     return _told(study, trial, TRAINED, value)
 
 
-def _trained_score(trial: optuna.Trial, network: NetworkConfiguration, materials: SearchMaterials) -> float:
+def _trained_score(
+    study: optuna.Study, trial: optuna.Trial, network: NetworkConfiguration, materials: SearchMaterials
+) -> float:
+    # Counted here: the pruner would count repeated students, too.
+    may_be_given_up = [earlier.user_attrs["outcome"] for earlier in finished(study)].count(TRAINED) >= MEDIAN_OF
+
     def look(step: int, seen: AllInOneNetwork) -> None:
         score = materials.score(seen)
         trial.report(score, step)
         mlflow.log_metric("validation_tar", score, step=step)
-        if trial.should_prune():
+        if may_be_given_up and trial.should_prune():
             raise optuna.TrialPruned
 
     trained, record = materials.train(network, look)
     measured = materials.measure(trained)
+    assert measured.value is not None  # what can't be measured was refused
     trial.set_user_attr("score", measured.to_dict())
     trial.set_user_attr("minutes", record.seconds / 60)
-    assert measured.value is not None
     mlflow.log_metric("validation_tar", measured.value, step=materials.configuration.steps)
     mlflow.log_metric("minutes", record.seconds / 60)
     return measured.value
@@ -134,8 +143,9 @@ def _repeat(study: optuna.Study, trial: optuna.Trial, same: FrozenTrial) -> None
     trial.set_user_attr("repeats", same.number)
     for name, share in same.constraints.items():
         trial.set_constraint(name, share)
-    for step, score in same.intermediate_values.items():
-        trial.report(score, step)
+    if same.state == TrialState.PRUNED:  # the sampler ranks these by their looks; to the median it would count twice
+        for step, score in same.intermediate_values.items():
+            trial.report(score, step)
     _told(study, trial, REPEATED, same.value)
 
 

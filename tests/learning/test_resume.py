@@ -141,8 +141,8 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_state_and_says_where_it_
     with pytest.raises(TrainingError) as raised:
         run(data, session)
     assert str(raised.value) == (
-        "The age loss is inf at step 4 (sources: ages, made, walls): lower the learning rate or check these sources' "
-        f"labels. The last good state is kept in {session.file}."
+        "The age loss is infinite at step 4 (sources: ages, made, walls): lower the learning rate or check these "
+        f"sources' labels. The last good state is kept in {session.file}."
     )
     tensors = load_file(session.file)
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())

@@ -252,6 +252,12 @@ def test_a_damaged_or_unfit_teacher_is_refused(world, table):
     frame.loc[0, "pose_deg"] = None
     with pytest.raises(ModelError, match="isn't what was written: run the distillation pipeline again"):
         soft_table(frame)
+    for damaged in (
+        soft_frame(table).drop(columns="pose_deg"),
+        soft_frame(table).assign(age_logits=[[0.0]] * len(frame)),
+    ):
+        with pytest.raises(ModelError, match="isn't what was written"):
+            soft_table(damaged)
 
 
 def test_a_student_learns_a_task_that_nobody_labelled_from_the_teacher_alone(world):

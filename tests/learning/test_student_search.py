@@ -26,7 +26,7 @@ from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration
 from countenance.network.configuration import NetworkConfiguration
 from countenance.network.costs import cost_of
-from tests.learning.faces import NETWORK, small_world
+from tests.learning.faces import NETWORK, CropsInMemory, small_world
 
 SPACE = SearchSpace()
 SEARCH = StudentSearchConfiguration(seed=1, trials=3, steps=6, looks=2, repetitions=0)
@@ -69,8 +69,16 @@ def test_a_mobilefacenet_student_has_multiples_of_the_published_layout():
     assert (again.width_multiplier, again.blocks) == (1.0, (3, 3, 2))
 
 
-def test_the_base_network_itself_is_in_the_space():
+def test_the_base_network_itself_is_in_the_space_whatever_its_channels_are_multiples_of():
     assert proposed(NETWORK, trunk="residual", input_size=64) == NETWORK.model_copy(update={"input_size": 64})
+    shallow = NETWORK.model_copy(update={"trunk": "mobilefacenet", "width_multiplier": 0.3, "blocks": (2, 0, 1)})
+    assert proposed(shallow, trunk="mobilefacenet", input_size=32) == shallow
+
+
+def test_other_widths_are_multiples_of_four_channels_and_no_fewer():
+    found = proposed(NETWORK, trunk="residual", width=0.5)
+    assert (found.widths, found.identity_width) == ((4, 4, 4, 8), 8)
+    assert proposed(NETWORK, trunk="residual", width=1.5).widths == (8, 8, 12, 20)
 
 
 @pytest.mark.parametrize("trunk", ["residual", "mobilefacenet"])
@@ -183,19 +191,25 @@ def test_what_the_look_raises_gives_the_trial_up(world):
 
 
 def test_more_trials_belong_to_the_same_search_and_other_steps_data_or_budgets_to_another(world):
-    rows, _, teacher = world
+    rows, crops, teacher = world
 
-    def digest(manifest=rows, distillation=DISTILLATION, **changes):
-        return search_digest(manifest, teacher, None, distillation, SEARCH.model_copy(update=changes))
+    def digest(manifest=rows, distillation=DISTILLATION, seen=crops, **changes):
+        return search_digest(manifest, seen, teacher, None, distillation, SEARCH.model_copy(update=changes))
 
     usual = digest()
     assert digest(trials=50, proposals=500) == usual
-    busier = DISTILLATION.training.model_copy(update={"threads": 2})
+    busier = DISTILLATION.training.model_copy(update={"threads": 2, "fused_kernels": False})
     assert digest(distillation=DISTILLATION.model_copy(update={"training": busier})) == usual
+    asked_otherwise = DISTILLATION.teacher.model_copy(update={"batch_size": 3})
+    assert digest(distillation=DISTILLATION.model_copy(update={"teacher": asked_otherwise})) == usual
+    brighter = {
+        key: {view: picture // 2 + 100 for view, picture in views.items()} for key, views in crops.crops.items()
+    }
     others = [
         digest(steps=7),
         digest(budget=StudentBudget(parameters=5)),
         digest(rows.assign(split="test")),
+        digest(seen=CropsInMemory(brighter)),
         digest(distillation=DISTILLATION.model_copy(update={"seed": 4})),
     ]
-    assert len({usual, *others}) == 5
+    assert len({usual, *others}) == 6

@@ -18,7 +18,7 @@ def test_every_room_of_the_house_is_registered_under_its_own_name():
 def test_operators_commands_are_of_their_own_and_not_part_of_a_run():
     registered = register_pipelines()
     names = {node.name for node in registered["__default__"].nodes}
-    assert set(OPERATOR_COMMANDS) >= {"rollback", "ablation", "method_comparison"}
+    assert set(OPERATOR_COMMANDS) >= {"rollback", "ablation", "method_comparison", "student_search"}
     for command in OPERATOR_COMMANDS:
         assert not names & {node.name for node in registered[command].nodes}
         assert command not in yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
@@ -34,7 +34,7 @@ def test_one_name_opens_everything(room: str):
 def test_no_training_node_reads_a_protected_attribute():
     registered = register_pipelines()
     protected = {"protected_attributes", "held_out_groups"}
-    for room in ("training", "distillation", "ablation"):
+    for room in ("training", "distillation", "ablation", "student_search"):
         assert not protected & registered[room].inputs()
     nodes = [node for room in registered.values() for node in room.nodes]
     reading = [node for node in nodes if protected & set(node.inputs)]
@@ -46,7 +46,7 @@ def test_no_training_node_reads_a_protected_attribute():
 
 def test_training_starts_only_with_the_seal_of_validation():
     registered = register_pipelines()
-    for room in ("training", "distillation", "ablation", "method_comparison"):
+    for room in ("training", "distillation", "ablation", "method_comparison", "student_search"):
         assert "validation_seal" in registered[room].inputs()
 
 

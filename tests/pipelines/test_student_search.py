@@ -75,7 +75,7 @@ class Scripted(SearchMaterials):
             raise KeyboardInterrupt
         self.trained.append(network)
         if self.broken:
-            raise TrainingError("The identity loss is nan at step 3.")
+            raise TrainingError("The identity loss is not a number at step 3.")
         seen = SimpleNamespace(configuration=network)
         look(2, seen)
         return seen, SimpleNamespace(seconds=6.0)
@@ -216,17 +216,32 @@ def test_a_student_below_the_median_of_the_others_is_given_up(tracking: MlflowCl
             assert row["score"] is None and list(row["looks"]) == ["2"]
 
 
+def test_repeated_students_do_not_count_for_the_median(tracking: MlflowClient, tmp_path: Path):
+    # One width, one depth and three sizes: of many proposals three students, and never the four that a median takes.
+    few = {
+        "trunks": ["residual"],
+        "width": {"low": 1, "high": 1, "step": 1},
+        "depth": {"low": 1, "high": 1, "step": 1},
+        "input_size": {"low": 32, "high": 64},
+    }
+    materials = scripted(hopeless=True, space=few, proposals=20)
+    report = search_report(run_search(materials, tmp_path), materials)
+    assert (report["counts"]["trained"], report["counts"]["given up"]) == (3, 0)
+    assert report["counts"]["repeated"] == 17
+
+
 def test_a_training_that_fails_is_a_finding_and_the_search_goes_on(tracking: MlflowClient, tmp_path: Path):
     materials = scripted(broken=True, trials=2)
     report = search_report(run_search(materials, tmp_path), materials)
     assert report["counts"]["failed"] == 2
-    assert {row["reason"] for row in report["students"]} == {"The identity loss is nan at step 3."}
+    assert {row["reason"] for row in report["students"]} == {"The identity loss is not a number at step 3."}
 
 
 def test_every_student_is_a_run_of_its_own_under_the_rooms(tracking: MlflowClient, tmp_path: Path):
     parent = mlflow.active_run()
     before = {run.info.run_id for run in children(tracking, parent)}
     materials = scripted(trials=2, budget={"parameters": 20_000})
+    mlflow.set_experiment("elsewhere")
     study = run_search(materials, tmp_path)
     runs = [run for run in children(tracking, parent) if run.info.run_id not in before]
     told_of = [trial for trial in told(study) if trial[2] != "repeated"]
@@ -289,6 +304,16 @@ def test_a_rate_that_the_people_for_validation_cannot_show_is_refused(real: Sear
         AssessmentError, match="can't be scored at FAR 0.01 on 9 comparisons of the people for validation"
     ):
         strict.score(AllInOneNetwork(NETWORK))
+
+
+def test_other_scores_belong_to_another_study(real: SearchMaterials):
+    def digest(**changes: Any) -> str:
+        return replace(real, evaluation=real.evaluation.model_copy(update=changes)).digest()
+
+    resampling = real.evaluation.resampling.model_copy(update={"seed": 99})
+    others = [digest(headline_far=0.2), digest(faces_per_subject=3), digest(non_mated_limit=5)]
+    assert len({real.digest(), *others, digest(resampling=resampling)}) == 5
+    assert digest(operating_far=0.3) == real.digest()
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from countenance.assessment.results import Measurement
 from countenance.reporting.page import FacePicture, ReportInputs
 from countenance.reporting.sheet import kpi_sheet
 
-from . import method_samples
+from . import method_samples, search_samples
 from .small_run import NAMES, assessed, exported, stories
 
 
@@ -251,6 +251,7 @@ def whole_report(**changes: Any) -> ReportInputs:
         "ablation": ablation(),
         "methods": method_samples.comparison(),
         "method_groups": method_samples.groups(),
+        "search": search_samples.search(),
         "faces": (face(0), face(1)),
         "monitoring": monitoring(),
         "next_commands": (("make serve", "answer requests with the champion"), ("make ui", "open the pages")),

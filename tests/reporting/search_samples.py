@@ -30,7 +30,7 @@ def search() -> dict[str, Any]:
         student(2, "trained", 0.83, front=True, network=mobile, multiply_adds=31_000_000, parameters=480_000),
         student(3, "given up", None),
         student(5, "over budget", None, multiply_adds=90_000_000, milliseconds=None, looks={}, minutes=None),
-        student(6, "failed", None, reason="The identity loss is nan at step 3.", looks={}),
+        student(6, "failed", None, reason="The identity loss is not a number at step 3.", looks={}),
     ]
     counts = {"proposed": 7, "trained": 3, "given up": 1, "failed": 1, "over budget": 1, "repeated": 1}
     return {

@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from countenance.reporting.search_sections import front_plot, search_section
 
 from .search_samples import search, student
@@ -13,6 +15,9 @@ def test_the_best_student_comes_first_and_the_untrained_last():
     assert section["rows"][0]["score"].interval == "78.0 to 86.0"
     assert section["summary"].endswith("TAR 83.0 % at FAR 0.01 with 480,000 parameters and 31.0 million multiply-adds.")
 
+    nothing = search() | {"best": 7, "students": [student(0, "over budget"), student(7, "trained", 0.0)]}
+    assert [row["number"] for row in search_section(nothing)["rows"]] == [7, 0]
+
 
 def test_what_became_of_the_others_is_said():
     section = search_section(search())
@@ -20,7 +25,7 @@ def test_what_became_of_the_others_is_said():
     assert section["budget"] == "At most 600,000 parameters and 40,000,000 multiply-adds an image."
     rows = {row["number"]: row for row in section["rows"]}
     assert rows[3]["note"] == "55.0 % after 20 steps"
-    assert rows[6]["note"] == "The identity loss is nan at step 3."
+    assert rows[6]["note"] == "The identity loss is not a number at step 3."
     assert rows[5]["milliseconds"] == "not measured"
 
 
@@ -47,3 +52,16 @@ def test_the_front_is_drawn_with_a_number_beside_every_trained_student():
 def test_a_single_student_is_its_own_front():
     alone = search() | {"students": [student(0, "trained", 0.5, front=True)], "best": 0}
     assert "beaten by none" in str(front_plot(alone))
+
+
+@pytest.mark.parametrize(
+    "costs", [(9_000_000, 31_000_000), (4_100_000, 4_200_000), (700_000, 120_000_000), (1_200_000,)]
+)
+def test_the_costs_can_be_read_off_the_plot_however_near_they_lie(costs):
+    students = [student(100 + place, "trained", 0.5, multiply_adds=cost) for place, cost in enumerate(costs)]
+    shown = re.findall(r"<text[^>]*>([^<]*)</text>", str(front_plot(search() | {"students": students, "best": 100})))
+    before_the_title = shown[: shown.index("multiply-adds an image, million")]
+    labels = [float(text) for text in before_the_title if re.fullmatch(r"[0-9.]+", text)]
+    lowest, highest = min(costs) / 1e6, max(costs) / 1e6
+    assert labels == sorted(labels) and len(labels) == len(set(labels))
+    assert any(lowest / 1.5 < label < highest * 1.5 for label in labels)
