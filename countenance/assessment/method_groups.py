@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from countenance.assessment.arrays import IntArray
 from countenance.assessment.differential import GroupErrorCounts
 from countenance.assessment.fairness import FairnessConfiguration, WorstGroupLimits, group_of_subjects
 from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs, operating_point
@@ -23,6 +24,7 @@ from countenance.assessment.seeded import (
     seed_draws,
     worst_difference,
 )
+from countenance.errors import AssessmentError
 from countenance.progress import track
 
 KEPT, WORSE, OPEN = "kept", "worse", "open"
@@ -90,10 +92,13 @@ def assess_method_groups(
         ``rows``, by name: ``groups`` with ``fnmr``, ``fmr``, ``fnmr_difference`` and ``fmr_difference`` of each shown
         group, and ``worst`` with ``fnmr`` (difference) and ``fmr_ratio`` of the worst group, a verdict on each
         (``verdicts``) and on both (``verdict``); None where no group is shown.
+
+    Raises:
+        AssessmentError: nobody's group of the attribute is known, a face has no output, or the validation people are
+            too few for the operating FAR.
     """
     asked = manifest[manifest["face_id"].isin(said(rows[0], seeds[0])["face_id"])]
-    by_face = groups.set_index("face_id")[fairness.identity_attribute]
-    people = group_of_subjects(join_outputs(asked, said(rows[0], seeds[0]), "test"), by_face)
+    people = _people(join_outputs(asked, said(rows[0], seeds[0]), "test"), groups, fairness)
     counted = {
         row: [_counts(asked, said(row, seed), people, configuration, fairness) for seed in seeds]
         for row in track(rows, what="measuring groups", total=len(rows), unit="method")
@@ -108,13 +113,8 @@ def assess_method_groups(
         "limits": fairness.distillation.model_dump(),
         "groups": [_group(first, code, fairness) for code in range(len(first.all_names))],
         "rows": {
-            row: {
-                "groups": {
-                    name: _by_group(found, rates[reference], column, draws, level)
-                    for column, name in enumerate(first.names)
-                },
-                "worst": _worst(found, rates[reference], draws, level, fairness.distillation) if first.names else None,
-            }
+            row: _by_group(found, rates[reference], first.names, draws, level)
+            | {"worst": _worst(found, rates[reference], draws, level, fairness.distillation) if first.names else None}
             for row, found in rates.items()
         },
     }
@@ -133,6 +133,15 @@ def verdict_on(found: SeededMeasurement, limit: float, none: float) -> str:
     if found.high <= limit:
         return KEPT
     return WORSE if found.low > none else OPEN
+
+
+def _people(test: pd.DataFrame, groups: pd.DataFrame, fairness: FairnessConfiguration) -> dict[str, str]:
+    attribute = fairness.identity_attribute
+    if attribute not in groups.columns:
+        raise AssessmentError(
+            f"Attribute '{attribute}' has no groups: name it under 'attributes' in parameters_bias.yml."
+        )
+    return group_of_subjects(test, groups.set_index("face_id")[attribute])
 
 
 def _counts(
@@ -166,14 +175,17 @@ def _group(counts: GroupErrorCounts, code: int, fairness: FairnessConfiguration)
 def _by_group(
     found: Mapping[str, SeededReplicates],
     reference: Mapping[str, SeededReplicates],
-    column: int,
-    draws: Any,
+    names: Sequence[str],
+    draws: IntArray,
     level: float,
 ) -> dict[str, Any]:
-    one = {name: (_of_group(found[name], column), _of_group(reference[name], column)) for name in ("fnmr", "fmr")}
-    return {name: measured(new, draws, level=level).to_dict() for name, (new, _) in one.items()} | {
-        f"{name}_difference": difference(new, old, draws, level=level).to_dict() for name, (new, old) in one.items()
-    }
+    shown: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for column, name in enumerate(names):
+        for error in ("fnmr", "fmr"):
+            new, old = _of_group(found[error], column), _of_group(reference[error], column)
+            shown[name][error] = measured(new, draws, level=level).to_dict()
+            shown[name][f"{error}_difference"] = difference(new, old, draws, level=level).to_dict()
+    return {"groups": shown}
 
 
 def _of_group(found: SeededReplicates, column: int) -> SeededReplicates:
@@ -183,7 +195,7 @@ def _of_group(found: SeededReplicates, column: int) -> SeededReplicates:
 def _worst(
     found: Mapping[str, SeededReplicates],
     reference: Mapping[str, SeededReplicates],
-    draws: Any,
+    draws: IntArray,
     level: float,
     limits: WorstGroupLimits,
 ) -> dict[str, Any]:
