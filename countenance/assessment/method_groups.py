@@ -1,7 +1,7 @@
 """What distillation does to each group of people, beside the same student alone: it must not make the worst one worse.
 
-Each network decides at the threshold of the operating FAR on the validation people, common to all groups, as it would
-in service. FMR is over strangers of one group; see :mod:`countenance.assessment.differential`.
+Both are held at one level of security: the operating FAR over all test people, whatever their group, at a threshold
+that is found again in every resample (:mod:`countenance.assessment.group_errors`). Intervals are over people and seeds.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from countenance.assessment.arrays import IntArray
-from countenance.assessment.differential import GroupErrorCounts
 from countenance.assessment.fairness import FairnessConfiguration, WorstGroupLimits, group_of_subjects
-from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs, operating_point
+from countenance.assessment.group_errors import FMR, FNMR, GroupErrorsAtFar
+from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
 from countenance.assessment.method_comparison import Said
 from countenance.assessment.seeded import (
     SeededMeasurement,
@@ -81,40 +81,39 @@ def assess_method_groups(
         groups: ``face_id`` and one column an attribute, of the held-out faces.
         rows: of the comparison.
         seeds: that each was trained from.
-        said: what their networks said of the named validation and test faces.
+        said: what their networks said, at least of the named test faces.
         reference: the row of the student alone.
         headline: the row that is told first.
         configuration: operating FAR, prices and resampling.
         fairness: the attribute, how many people a group needs, and how much worse the worst one may be.
 
     Returns:
-        ``attribute``, ``reference``, ``headline``, ``limits``, ``groups`` (name, people and status of each) and
-        ``rows``, by name: ``groups`` with ``fnmr``, ``fmr``, ``fnmr_difference`` and ``fmr_difference`` of each shown
-        group, and ``worst`` with ``fnmr`` (difference) and ``fmr_ratio`` of the worst group, a verdict on each
+        ``attribute``, ``far``, ``reference``, ``headline``, ``limits``, ``groups`` (name, people and status of each)
+        and ``rows``, by name: ``groups`` with ``fnmr``, ``fmr``, ``fnmr_difference`` and ``fmr_difference`` of each
+        shown group, and ``worst`` with ``fnmr`` (difference) and ``fmr_ratio`` of the worst group, a verdict on each
         (``verdicts``) and on both (``verdict``); None where no group is shown.
 
     Raises:
-        AssessmentError: nobody's group of the attribute is known, a face has no output, or the validation people are
-            too few for the operating FAR.
+        AssessmentError: nobody's group of the attribute is known, or a face has no output.
     """
     asked = manifest[manifest["face_id"].isin(said(rows[0], seeds[0])["face_id"])]
     people = _people(join_outputs(asked, said(rows[0], seeds[0]), "test"), groups, fairness)
-    counted = {
-        row: [_counts(asked, said(row, seed), people, configuration, fairness) for seed in seeds]
-        for row in track(rows, what="measuring groups", total=len(rows), unit="method")
-    }
-    first = counted[reference][0]
-    rates = {row: _rates(counts, configuration) for row, counts in counted.items()}
+    rates: dict[str, dict[str, SeededReplicates]] = {}
+    for row in track(rows, what="measuring groups", total=len(rows), unit="method"):
+        errors = [_errors(asked, said(row, seed), people, configuration, fairness) for seed in seeds]
+        rates[row] = _rates(errors, configuration)
+    shown = errors[0]  # groups and people are those of every row
     draws, level = seed_draws(len(seeds), configuration.resampling), configuration.resampling.level
     return {
         "attribute": fairness.identity_attribute,
+        "far": far_of(configuration),
         "reference": reference,
         "headline": headline,
         "limits": fairness.distillation.model_dump(),
-        "groups": [_group(first, code, fairness) for code in range(len(first.all_names))],
+        "groups": [_group(shown, code, fairness) for code in range(len(shown.all_names))],
         "rows": {
-            row: _by_group(found, rates[reference], first.names, draws, level)
-            | {"worst": _worst(found, rates[reference], draws, level, fairness.distillation) if first.names else None}
+            row: _by_group(found, rates[reference], shown.names, draws, level)
+            | {"worst": _worst(found, rates[reference], draws, level, fairness.distillation) if shown.names else None}
             for row, found in rates.items()
         },
     }
@@ -144,28 +143,31 @@ def _people(test: pd.DataFrame, groups: pd.DataFrame, fairness: FairnessConfigur
     return group_of_subjects(test, groups.set_index("face_id")[attribute])
 
 
-def _counts(
+def _errors(
     asked: pd.DataFrame,
     outputs: pd.DataFrame,
     people: Mapping[str, str],
     configuration: AssessmentConfiguration,
     fairness: FairnessConfiguration,
-) -> GroupErrorCounts:
-    calibration = compare(join_outputs(asked, outputs, "validation"), configuration)
+) -> GroupErrorsAtFar:
     scores = compare(join_outputs(asked, outputs, "test"), configuration)
-    point = operating_point(calibration, scores, configuration.cost, configuration.operating_far)
-    return GroupErrorCounts(scores, people, point.threshold, fairness.sizes)
+    return GroupErrorsAtFar(scores, people, far_of(configuration), fairness.sizes)
 
 
-def _rates(counts: Sequence[GroupErrorCounts], configuration: AssessmentConfiguration) -> dict[str, SeededReplicates]:
-    subjects, resampling = counts[0].subjects, configuration.resampling
+def far_of(configuration: AssessmentConfiguration) -> float:
+    """The FAR at which students are compared by group: the operating one; the headline's where none is configured."""
+    return configuration.headline_far if configuration.operating_far is None else configuration.operating_far
+
+
+def _rates(errors: Sequence[GroupErrorsAtFar], configuration: AssessmentConfiguration) -> dict[str, SeededReplicates]:
+    both = SeededReplicates.of(errors, errors[0].subjects, configuration.resampling)
     return {
-        "fnmr": SeededReplicates.of([each.fnmr for each in counts], subjects, resampling),
-        "fmr": SeededReplicates.of([each.fmr for each in counts], subjects, resampling),
+        name: SeededReplicates(both.point[:, error], both.drawn[:, :, error])
+        for name, error in (("fnmr", FNMR), ("fmr", FMR))
     }
 
 
-def _group(counts: GroupErrorCounts, code: int, fairness: FairnessConfiguration) -> dict[str, Any]:
+def _group(counts: GroupErrorsAtFar, code: int, fairness: FairnessConfiguration) -> dict[str, Any]:
     size = int(counts.members[code])
     status = fairness.sizes.status(size)
     shown = counts.all_names[code] in counts.names

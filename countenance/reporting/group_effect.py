@@ -37,6 +37,7 @@ def effect_section(groups: Mapping[str, Any], names: Names) -> dict[str, Any] | 
     worst = rows[headline]["worst"]
     return {
         "attribute": groups["attribute"].replace("_", " "),
+        "far": f"{groups['far']:g}",
         "verdict": _verdict(groups, names),
         "tone": "open" if worst is None else _TONES[worst["verdict"]],
         "harmed": _harmed(shown, groups, names),

@@ -6,7 +6,7 @@ from countenance.assessment.fairness import FairnessConfiguration, WorstGroupLim
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.held_out import AssessmentConfiguration
 from countenance.assessment.intervals import Resampling
-from countenance.assessment.method_groups import assess_distillation_by_group, assess_method_groups, verdict_on
+from countenance.assessment.method_groups import assess_distillation_by_group, assess_method_groups, far_of, verdict_on
 from countenance.assessment.seeded import SeededMeasurement
 from countenance.errors import AssessmentError
 
@@ -76,30 +76,27 @@ def test_the_verdict_is_of_the_whole_interval(low, high, verdict):
     assert verdict_on(SeededMeasurement(0.0, low, high, (0.0,)), limit=0.02, none=0.0) == verdict
 
 
-# Two photos each, as degrees. Of the validation people 2 of 12 strangers' photos are nearer than 90 degrees, so that at
-# a FAR of 2 in 12 these are let in and the others aren't: up to 80 degrees apart is accepted, 90 and more isn't.
-VALIDATION = {"v1": (0, 10), "v2": (90, 100), "v3": (180, 190)}
-LIGHT = {"l1": (0, 60), "l2": (180, 240)}  # nobody missed; strangers are 120 degrees apart or more
-DARK = {"d1": (0, 120), "d2": (10, 20)}  # d1 is missed; of 10, 20, 110 and 100 degrees two are false matches
-BETTER_AND_WORSE = {"d1": (0, 60), "d2": (10, 20)}  # nobody is missed; 10, 20, 50 and 40 degrees are all false matches
+# Two photos each, as degrees. Of 24 strangers' photos the nearest are 10, 15, 20, 30, 42 and 52 degrees apart: at a FAR
+# of 5 in 24 whatever is less than 52 apart is accepted. d1 is missed; d1 and d2 are mistaken twice (10 and 20).
+LIGHT = {"l1": (0, 48), "l2": (180, 225)}
+ALONE = LIGHT | {"d1": (90, 210), "d2": (100, 110)}
+# Now they are 10, 20, 31, 39, 41 and 42 degrees apart: less than 42 is accepted. l1, l2 and d1 are missed (48, 45 and
+# 51); d1 and d2 are mistaken all four times (10, 20, 31 and 41).
+DISTILLED = LIGHT | {"d1": (90, 141), "d2": (100, 110)}
 
 
-def by_hand(dark):
-    people = VALIDATION | LIGHT | dark
-    at = {f"{name} {photo}": float(degrees) for name, photos in people.items() for photo, degrees in enumerate(photos)}
-    return said(at)
+def by_hand(people):
+    return said({f"{name} {turn}": float(at) for name, photos in people.items() for turn, at in enumerate(photos)})
 
 
 def test_the_rates_of_two_groups_worked_by_hand():
-    rows = manifest(*(
-        face(name, name[:2], "validation" if name[0] == "v" else "test") for name in by_hand(DARK)["face_id"]
-    ))  # fmt: skip
+    rows = manifest(*(face(name, name[:2]) for name in by_hand(ALONE)["face_id"]))
     groups = pd.DataFrame({"face_id": rows["face_id"], "tone": rows["face_id"].str[0].map({"l": "light", "d": "dark"})})
     found = assess_distillation_by_group(
         rows, groups,
-        {"student_alone": by_hand(DARK), "student_distilled": by_hand(BETTER_AND_WORSE)},
+        {"student_alone": by_hand(ALONE), "student_distilled": by_hand(DISTILLED)},
         AssessmentConfiguration(
-            operating_far=2 / 12, resampling=Resampling(resamples=30),
+            operating_far=5 / 24, resampling=Resampling(resamples=30),
             cost=CostModel(cost_false_match=1.0, cost_false_non_match=1.0, mated_prior=0.5),
         ),
         FairnessConfiguration(
@@ -114,13 +111,19 @@ def test_the_rates_of_two_groups_worked_by_hand():
     assert rates == {
         ("student_alone", "light"): (0.0, 0.0),
         ("student_alone", "dark"): (0.5, 0.5),
-        ("student_distilled", "light"): (0.0, 0.0),
-        ("student_distilled", "dark"): (0.0, 1.0),
+        ("student_distilled", "light"): (1.0, 0.0),
+        ("student_distilled", "dark"): (0.5, 1.0),
     }
     dark = found["rows"]["student_distilled"]["groups"]["dark"]
-    assert (dark["fnmr_difference"]["value"], dark["fmr_difference"]["value"]) == (-0.5, 0.5)
+    assert (dark["fnmr_difference"]["value"], dark["fmr_difference"]["value"]) == (0.0, 0.5)
     worst = found["rows"]["student_distilled"]["worst"]
-    assert (worst["fnmr"]["value"], worst["fmr_ratio"]["value"]) == (-0.5, 2.0)
+    assert (worst["fnmr"]["value"], worst["fmr_ratio"]["value"]) == (0.5, 2.0)
+    assert found["far"] == 5 / 24
+
+
+def test_without_an_operating_far_groups_are_compared_at_the_headlines():
+    assert far_of(SETTINGS.model_copy(update={"operating_far": None, "headline_far": 0.03})) == 0.03
+    assert far_of(SETTINGS.model_copy(update={"operating_far": 0.02})) == 0.02
 
 
 def test_an_attribute_that_nobody_has_is_refused():
