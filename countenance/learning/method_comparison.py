@@ -43,7 +43,7 @@ class ComparedMethod(Configuration):
 
     Attributes:
         method: a way to distil, with its own settings.
-        learning_rate: that suits it best.
+        learning_rate: of its own.
         unnamed_as_classes: whether faces without a name join; see :mod:`countenance.learning.methods.choice`.
     """
 
