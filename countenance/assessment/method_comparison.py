@@ -46,6 +46,11 @@ class MethodAssessment(Configuration):
     headline: str = "weighted"
     contrasts: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def named(self) -> frozenset[str]:
+        """The rows that there must be."""
+        return frozenset({self.reference, self.headline, *(row for pair in self.contrasts for row in pair)})
+
 
 def assess_methods(
     manifest: pd.DataFrame,
@@ -75,10 +80,10 @@ def assess_methods(
     Raises:
         AssessmentError: a row of the judgement isn't there, a face has no output, or there are too few people.
     """
-    named = {judged.reference, judged.headline, *(row for pair in judged.contrasts for row in pair)}
-    if named - set(rows):
+    missing = judged.named - set(rows)
+    if missing:
         raise AssessmentError(
-            f"The comparison has no row '{min(named - set(rows))}': name one of {', '.join(rows)} "
+            f"The comparison has no row '{min(missing)}': name one of {', '.join(rows)} "
             "in parameters_method_comparison.yml."
         )
     asked = manifest[manifest["face_id"].isin(said(rows[0], seeds[0])["face_id"])]

@@ -1,7 +1,7 @@
 """What distillation does to each group of people, beside the same student alone: it must not make the worst one worse.
 
-Each network decides at the threshold of the operating FAR on the validation people, common to all groups, as it would
-in service. FMR is over strangers of one group; see :mod:`countenance.assessment.differential`.
+Both are held at one level of security: the operating FAR over all test people, whatever their group, at a threshold
+that is found again in every resample (:mod:`countenance.assessment.group_errors`). Intervals are over people and seeds.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from countenance.assessment.differential import GroupErrorCounts
+from countenance.assessment.arrays import IntArray
 from countenance.assessment.fairness import FairnessConfiguration, WorstGroupLimits, group_of_subjects
-from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs, operating_point
+from countenance.assessment.group_errors import FMR, FNMR, GroupErrorsAtFar
+from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
 from countenance.assessment.method_comparison import Said
 from countenance.assessment.seeded import (
     SeededMeasurement,
@@ -23,6 +24,7 @@ from countenance.assessment.seeded import (
     seed_draws,
     worst_difference,
 )
+from countenance.errors import AssessmentError
 from countenance.progress import track
 
 KEPT, WORSE, OPEN = "kept", "worse", "open"
@@ -79,42 +81,39 @@ def assess_method_groups(
         groups: ``face_id`` and one column an attribute, of the held-out faces.
         rows: of the comparison.
         seeds: that each was trained from.
-        said: what their networks said of the named validation and test faces.
+        said: what their networks said, at least of the named test faces.
         reference: the row of the student alone.
         headline: the row that is told first.
         configuration: operating FAR, prices and resampling.
         fairness: the attribute, how many people a group needs, and how much worse the worst one may be.
 
     Returns:
-        ``attribute``, ``reference``, ``headline``, ``limits``, ``groups`` (name, people and status of each) and
-        ``rows``, by name: ``groups`` with ``fnmr``, ``fmr``, ``fnmr_difference`` and ``fmr_difference`` of each shown
-        group, and ``worst`` with ``fnmr`` (difference) and ``fmr_ratio`` of the worst group, a verdict on each
+        ``attribute``, ``far``, ``reference``, ``headline``, ``limits``, ``groups`` (name, people and status of each)
+        and ``rows``, by name: ``groups`` with ``fnmr``, ``fmr``, ``fnmr_difference`` and ``fmr_difference`` of each
+        shown group, and ``worst`` with ``fnmr`` (difference) and ``fmr_ratio`` of the worst group, a verdict on each
         (``verdicts``) and on both (``verdict``); None where no group is shown.
+
+    Raises:
+        AssessmentError: nobody's group of the attribute is known, or a face has no output.
     """
     asked = manifest[manifest["face_id"].isin(said(rows[0], seeds[0])["face_id"])]
-    by_face = groups.set_index("face_id")[fairness.identity_attribute]
-    people = group_of_subjects(join_outputs(asked, said(rows[0], seeds[0]), "test"), by_face)
-    counted = {
-        row: [_counts(asked, said(row, seed), people, configuration, fairness) for seed in seeds]
-        for row in track(rows, what="measuring groups", total=len(rows), unit="method")
-    }
-    first = counted[reference][0]
-    rates = {row: _rates(counts, configuration) for row, counts in counted.items()}
+    people = _people(join_outputs(asked, said(rows[0], seeds[0]), "test"), groups, fairness)
+    rates: dict[str, dict[str, SeededReplicates]] = {}
+    for row in track(rows, what="measuring groups", total=len(rows), unit="method"):
+        errors = [_errors(asked, said(row, seed), people, configuration, fairness) for seed in seeds]
+        rates[row] = _rates(errors, configuration)
+    shown = errors[0]  # groups and people are those of every row
     draws, level = seed_draws(len(seeds), configuration.resampling), configuration.resampling.level
     return {
         "attribute": fairness.identity_attribute,
+        "far": far_of(configuration),
         "reference": reference,
         "headline": headline,
         "limits": fairness.distillation.model_dump(),
-        "groups": [_group(first, code, fairness) for code in range(len(first.all_names))],
+        "groups": [_group(shown, code, fairness) for code in range(len(shown.all_names))],
         "rows": {
-            row: {
-                "groups": {
-                    name: _by_group(found, rates[reference], column, draws, level)
-                    for column, name in enumerate(first.names)
-                },
-                "worst": _worst(found, rates[reference], draws, level, fairness.distillation) if first.names else None,
-            }
+            row: _by_group(found, rates[reference], shown.names, draws, level)
+            | {"worst": _worst(found, rates[reference], draws, level, fairness.distillation) if shown.names else None}
             for row, found in rates.items()
         },
     }
@@ -135,28 +134,40 @@ def verdict_on(found: SeededMeasurement, limit: float, none: float) -> str:
     return WORSE if found.low > none else OPEN
 
 
-def _counts(
+def _people(test: pd.DataFrame, groups: pd.DataFrame, fairness: FairnessConfiguration) -> dict[str, str]:
+    attribute = fairness.identity_attribute
+    if attribute not in groups.columns:
+        raise AssessmentError(
+            f"Attribute '{attribute}' has no groups: name it under 'attributes' in parameters_bias.yml."
+        )
+    return group_of_subjects(test, groups.set_index("face_id")[attribute])
+
+
+def _errors(
     asked: pd.DataFrame,
     outputs: pd.DataFrame,
     people: Mapping[str, str],
     configuration: AssessmentConfiguration,
     fairness: FairnessConfiguration,
-) -> GroupErrorCounts:
-    calibration = compare(join_outputs(asked, outputs, "validation"), configuration)
+) -> GroupErrorsAtFar:
     scores = compare(join_outputs(asked, outputs, "test"), configuration)
-    point = operating_point(calibration, scores, configuration.cost, configuration.operating_far)
-    return GroupErrorCounts(scores, people, point.threshold, fairness.sizes)
+    return GroupErrorsAtFar(scores, people, far_of(configuration), fairness.sizes)
 
 
-def _rates(counts: Sequence[GroupErrorCounts], configuration: AssessmentConfiguration) -> dict[str, SeededReplicates]:
-    subjects, resampling = counts[0].subjects, configuration.resampling
+def far_of(configuration: AssessmentConfiguration) -> float:
+    """The FAR at which students are compared by group: the operating one; the headline's where none is configured."""
+    return configuration.headline_far if configuration.operating_far is None else configuration.operating_far
+
+
+def _rates(errors: Sequence[GroupErrorsAtFar], configuration: AssessmentConfiguration) -> dict[str, SeededReplicates]:
+    both = SeededReplicates.of(errors, errors[0].subjects, configuration.resampling)
     return {
-        "fnmr": SeededReplicates.of([each.fnmr for each in counts], subjects, resampling),
-        "fmr": SeededReplicates.of([each.fmr for each in counts], subjects, resampling),
+        name: SeededReplicates(both.point[:, error], both.drawn[:, :, error])
+        for name, error in (("fnmr", FNMR), ("fmr", FMR))
     }
 
 
-def _group(counts: GroupErrorCounts, code: int, fairness: FairnessConfiguration) -> dict[str, Any]:
+def _group(counts: GroupErrorsAtFar, code: int, fairness: FairnessConfiguration) -> dict[str, Any]:
     size = int(counts.members[code])
     status = fairness.sizes.status(size)
     shown = counts.all_names[code] in counts.names
@@ -166,14 +177,17 @@ def _group(counts: GroupErrorCounts, code: int, fairness: FairnessConfiguration)
 def _by_group(
     found: Mapping[str, SeededReplicates],
     reference: Mapping[str, SeededReplicates],
-    column: int,
-    draws: Any,
+    names: Sequence[str],
+    draws: IntArray,
     level: float,
 ) -> dict[str, Any]:
-    one = {name: (_of_group(found[name], column), _of_group(reference[name], column)) for name in ("fnmr", "fmr")}
-    return {name: measured(new, draws, level=level).to_dict() for name, (new, _) in one.items()} | {
-        f"{name}_difference": difference(new, old, draws, level=level).to_dict() for name, (new, old) in one.items()
-    }
+    shown: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for column, name in enumerate(names):
+        for error in ("fnmr", "fmr"):
+            new, old = _of_group(found[error], column), _of_group(reference[error], column)
+            shown[name][error] = measured(new, draws, level=level).to_dict()
+            shown[name][f"{error}_difference"] = difference(new, old, draws, level=level).to_dict()
+    return {"groups": shown}
 
 
 def _of_group(found: SeededReplicates, column: int) -> SeededReplicates:
@@ -183,7 +197,7 @@ def _of_group(found: SeededReplicates, column: int) -> SeededReplicates:
 def _worst(
     found: Mapping[str, SeededReplicates],
     reference: Mapping[str, SeededReplicates],
-    draws: Any,
+    draws: IntArray,
     level: float,
     limits: WorstGroupLimits,
 ) -> dict[str, Any]:

@@ -130,8 +130,8 @@ def _tar_at(mated: FloatArray, at: ThresholdAtFar) -> TarAtFar:
     return TarAtFar(count / len(mated) if len(mated) else None, count, len(mated), at)
 
 
-class TarResampler:
-    """TAR at a FAR as a statistic of subject weights, its threshold found again in every resample.
+class ThresholdResampler:
+    """The threshold at a FAR as a statistic of subject weights.
 
     A comparison counts as often as its weight. The scores are sorted once; a resample then only walks the highest
     of them until its allowance of false accepts is spent, so that 1,000 resamples of millions take seconds.
@@ -145,23 +145,15 @@ class TarResampler:
         self._first = pairs.non_mated_subject_first[descending]
         self._second = pairs.non_mated_subject_second[descending]
         self._counts = pair_counts(self._first, self._second, len(pairs.subjects))
-        mated_order = np.argsort(-scores.mated, kind="stable")
-        self._mated_negated = -scores.mated[mated_order]
-        self._mated_subject = pairs.mated_subject[mated_order]
 
     def __call__(self, weights: IntArray) -> FloatArray:
-        """Return TAR under each row of ``weights`` [B, S], NaN where it is not measurable: [B] float64."""
-        totals = weighted_pair_totals(weights, self._counts)
-        tars = np.full(len(weights), np.nan)
-        for row, (weight, total) in enumerate(zip(weights, totals, strict=True)):
+        """Return the threshold under each row of ``weights`` [B, S], NaN where it is not measurable: [B] float64."""
+        thresholds = np.full(len(weights), np.nan)
+        for row, (weight, total) in enumerate(zip(weights, weighted_pair_totals(weights, self._counts), strict=True)):
             allowed = allowed_false_accepts(self.far, round(total))
-            mated = np.cumsum(weight[self._mated_subject])
-            if allowed == 0 or len(mated) == 0 or mated[-1] == 0:
-                continue
-            threshold = self._scores[self._position(weight, allowed)]
-            count = int(np.searchsorted(self._mated_negated, -threshold, side="left"))
-            tars[row] = (mated[count - 1] if count else 0) / mated[-1]
-        return tars
+            if allowed:
+                thresholds[row] = self._scores[self._position(weight, allowed)]
+        return thresholds
 
     def _position(self, weight: IntArray, allowed: int) -> int:
         length = 4 * (allowed + 1)
@@ -170,6 +162,27 @@ class TarResampler:
             if spent[-1] > allowed:
                 return int(np.searchsorted(spent, allowed, side="right"))
             length *= 2
+
+
+class TarResampler:
+    """TAR at a FAR as a statistic of subject weights, its threshold found again in every resample."""
+
+    def __init__(self, scores: ComparisonScores, far: float) -> None:
+        self._thresholds = ThresholdResampler(scores, far)
+        mated_order = np.argsort(-scores.mated, kind="stable")
+        self._mated_negated = -scores.mated[mated_order].astype(np.float64)
+        self._mated_subject = scores.pairs.mated_subject[mated_order]
+
+    def __call__(self, weights: IntArray) -> FloatArray:
+        """Return TAR under each row of ``weights`` [B, S], NaN where it is not measurable: [B] float64."""
+        tars = np.full(len(weights), np.nan)
+        for row, (weight, threshold) in enumerate(zip(weights, self._thresholds(weights), strict=True)):
+            mated = np.cumsum(weight[self._mated_subject])
+            if np.isnan(threshold) or len(mated) == 0 or mated[-1] == 0:
+                continue
+            count = int(np.searchsorted(self._mated_negated, -threshold, side="left"))
+            tars[row] = (mated[count - 1] if count else 0) / mated[-1]
+        return tars
 
 
 def pair_counts(first: IntArray, second: IntArray, subjects: int) -> sparse.csr_array | FloatArray:

@@ -173,7 +173,7 @@ def run_ablation(
     runs = []
     plan = planned_runs(manifest, crops, recipe, configuration, teacher=teacher)
     for run in track(plan, what="ablation", total=len(plan), unit="run"):
-        found = done_once(folder / run.digest, partial(_train_and_read, run, manifest, crops))
+        found = done_once(folder / run.digest, partial(_train_and_read, run, manifest, crops), gives=("outputs",))
         runs.append({"task": run.task, "seed": run.recipe.seed, "digest": run.digest, **found})
     return runs
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,29 +23,44 @@ from countenance.storage import write_aside
 NOTE = "run.json"
 
 
-def done_once(folder: Path, do: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
-    """What a run tells of itself; it is only done where ``folder`` doesn't hold it yet.
+def done_once(folder: Path, do: Callable[[Path], dict[str, Any]], *, gives: Sequence[str]) -> dict[str, Any]:
+    """What a run tells of itself; it is only done where ``folder`` doesn't hold all of it yet.
 
     The run keeps its state in ``folder/session``, so that an interrupted one goes on where it was, and what it gave
-    beside; the note of what it tells is written last.
+    beside; the note of what it tells is written last. A run that lost its note or a table is done again.
 
     Args:
         folder: of the run alone.
         do: trains, writes what it gave into the folder, and returns the note.
+        gives: names of the tables that it writes.
+
+    Raises:
+        DataError: the note is damaged.
     """
     note = folder / NOTE
-    if not note.is_file():
+    if not all(file.is_file() for file in (note, *(_table(folder, name) for name in gives))):
         told = do(folder)
         with write_aside(note) as aside:
             aside.write_text(json.dumps(told, indent=2), encoding="utf-8")
-        shutil.rmtree(folder / "session", ignore_errors=True)
-    found: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
+    shutil.rmtree(folder / "session", ignore_errors=True)
+    try:
+        found = json.loads(note.read_text(encoding="utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise DataError(
+            f"The note of a finished run, {note}, is damaged: remove its folder, and the run is done again."
+        )
     return found
+
+
+def _table(folder: Path, name: str) -> Path:
+    return folder / f"{name}.parquet"
 
 
 def keep_table(table: pd.DataFrame, folder: Path, name: str) -> None:
     """Write what a run gave, whole or not at all."""
-    with write_aside(folder / f"{name}.parquet") as aside:
+    with write_aside(_table(folder, name)) as aside:
         table.to_parquet(aside, index=False)
 
 
@@ -61,7 +76,7 @@ def kept_table(folder: Path, digest: str, name: str, *, run: str) -> pd.DataFram
     Raises:
         DataError: it isn't there.
     """
-    path = folder / digest / f"{name}.parquet"
+    path = _table(folder / digest, name)
     if not digest or not path.is_file():
         raise DataError(f"The run {run} is not in {folder}: run the pipeline again that trains it.")
     return pd.read_parquet(path)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pandas as pd
 from pydantic import Field, model_validator
 
-from countenance.assessment.method_comparison import MethodAssessment
+from countenance.assessment.method_comparison import TEACHER, MethodAssessment
 from countenance.configuration import Configuration
 from countenance.data.crop_store import CropStore
 from countenance.errors import DataError
@@ -35,13 +35,15 @@ from countenance.progress import track
 _NOT_READ: Final = ("teacher", "alone", "soft", "faulty")
 """Of the distillation room's parameters: the teacher counts with what it says."""
 
+_GIVES: Final = ("outputs", "curves")
+
 
 class ComparedMethod(Configuration):
     """One row of the comparison.
 
     Attributes:
         method: a way to distil, with its own settings.
-        learning_rate: that suits it best.
+        learning_rate: of its own.
         unnamed_as_classes: whether faces without a name join; see :mod:`countenance.learning.methods.choice`.
     """
 
@@ -71,6 +73,18 @@ class MethodComparisonConfiguration(Configuration):
     rows: dict[str, ComparedMethod] = Field(min_length=2)
     judged: MethodAssessment = MethodAssessment()
 
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> MethodComparisonConfiguration:
+        # Found out before hours of training rather than after them.
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed is there twice: training from it again would tell nothing new")
+        if TEACHER in self.rows:
+            raise ValueError(f"the row '{TEACHER}' is the teacher's own: give it another name")
+        unknown = self.judged.named - set(self.rows)
+        if unknown:
+            raise ValueError(f"'judged' names the row '{min(unknown)}', which isn't among the rows")
+        return self
+
 
 @dataclass(frozen=True)
 class PlannedStudent:
@@ -94,7 +108,7 @@ def student_of(
 ) -> DistillationConfiguration:
     """The distillation room's parameters for one row: identity alone, its method and rate, the comparison's steps.
 
-    The warm-up keeps its share of the steps.
+    The warm-up keeps its share of the steps. The teacher looks at the crops as they are stored, once for all rows.
     """
     compared, asked = comparison.rows[row], configuration.training
     schedule = RecognitionConfiguration(steps=comparison.steps, learning_rate=compared.learning_rate)
@@ -164,13 +178,13 @@ def run_comparison(
         training cost.
 
     Raises:
-        DataError: there is nothing to train on.
+        DataError: there is nothing to train on, or nobody to compare on; the note of a finished run is damaged.
         ModelError: the teacher doesn't know a face that a row learns from, or doesn't fit the student.
     """
     runs = []
     plan = planned_students(manifest, crops, configuration, comparison, teacher=teacher)
     for run in track(plan, what="method comparison", total=len(plan), unit="run"):
-        told = done_once(folder / run.digest, partial(_train_and_read, run, manifest, crops))
+        told = done_once(folder / run.digest, partial(_train_and_read, run, manifest, crops), gives=_GIVES)
         distilled = run.student.distilled
         runs.append(
             {
@@ -213,10 +227,10 @@ def _digest_of(runs: Sequence[Mapping[str, Any]], row: str, seed: int) -> str:
 
 
 def _train_and_read(run: PlannedStudent, manifest: pd.DataFrame, crops: CropStore, folder: Path) -> dict[str, Any]:
-    network, record = train_student_distilled(manifest, crops, run.teacher, run.student, session=folder / "session")
     named = manifest["is_face"] & manifest["subject_id"].notna() & (manifest["split"] != "train")
     if not named.any():
         raise DataError("No held-out face has a name: identity cannot be compared; check the splits and the sources.")
+    network, record = train_student_distilled(manifest, crops, run.teacher, run.student, session=folder / "session")
     keep_table(network_outputs(network, manifest[named], crops), folder, "outputs")
     keep_table(curves_table(record), folder, "curves")
     return effort_summary(record)

@@ -1,12 +1,16 @@
-"""What distillation does to each group of people: one line that judges the worst group, and the rates behind it."""
+"""What distillation does to each group of people: one line that judges the worst group, and the rates behind it.
+
+The worst group is whichever has the most errors; a group that fares better than that may nevertheless lose by
+distillation, so that each is held against itself, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from countenance.reporting.seeded_words import gained, seeded
-from countenance.reporting.wording import heading, many
+from countenance.reporting.seeded_words import gained, seeded, told_apart
+from countenance.reporting.wording import NOT_MEASURABLE, Shown, heading, listed, many
 
 Names = Mapping[str, str]
 _TONES: Final = {"kept": "good", "worse": "bad", "open": "open"}
@@ -15,6 +19,8 @@ _SAID: Final = {
     "worse": "shown to be worse",
     "open": "not shown to be worse or no worse",
 }
+_ERRORS: Final = {"fnmr": "false non-matches", "fmr": "false matches"}
+_CHANGED: Final = {1: ("more", "bad"), -1: ("fewer", "good"), 0: ("not told apart", "open")}
 
 
 def effect_section(groups: Mapping[str, Any], names: Names) -> dict[str, Any] | None:
@@ -31,8 +37,10 @@ def effect_section(groups: Mapping[str, Any], names: Names) -> dict[str, Any] | 
     worst = rows[headline]["worst"]
     return {
         "attribute": groups["attribute"].replace("_", " "),
+        "far": f"{groups['far']:g}",
         "verdict": _verdict(groups, names),
         "tone": "open" if worst is None else _TONES[worst["verdict"]],
+        "harmed": _harmed(shown, groups, names),
         "headline": heading(names, headline),
         "reference": heading(names, reference),
         "one_training": len(rows[headline]["groups"][shown[0]]["fnmr"]["by_seed"]) < 2 if shown else False,
@@ -53,9 +61,29 @@ def _group_row(name: str, groups: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "group": name,
         "people": many(group["subjects"], "person", "people") + ("" if group["status"] == "sufficient" else ", few"),
-        "fnmr": (seeded(old["fnmr"]), seeded(new["fnmr"]), gained(new["fnmr_difference"])),
-        "fmr": (seeded(old["fmr"]), seeded(new["fmr"]), gained(new["fmr_difference"])),
-    }
+        **{
+            error: (seeded(old[error]), seeded(new[error]), gained(new[f"{error}_difference"]))
+            for error in _ERRORS
+        },
+        **{f"{error}_changed": _CHANGED[told_apart(new[f"{error}_difference"])] for error in _ERRORS},
+    }  # fmt: skip
+
+
+def _harmed(shown: Sequence[str], groups: Mapping[str, Any], names: Names) -> str:
+    """Which groups distillation is shown to harm, each held against itself; empty where none is shown."""
+    if not shown:
+        return ""
+    found = groups["rows"][groups["headline"]]["groups"]
+    reference = heading(names, groups["reference"])
+    harmed = [
+        f"{name} ({said})"
+        for name in shown
+        for error, said in _ERRORS.items()
+        if told_apart(found[name][f"{error}_difference"]) > 0
+    ]
+    if not harmed:
+        return f"No group is shown to have more errors of either kind than with the {reference}."
+    return f"Shown to have more errors than with the {reference}: {listed(harmed)}."
 
 
 def _verdict(groups: Mapping[str, Any], names: Names) -> str:
@@ -63,15 +91,16 @@ def _verdict(groups: Mapping[str, Any], names: Names) -> str:
     if worst is None:
         return "No group is large enough to be shown."
     fnmr, fmr = gained(worst["fnmr"]), gained(worst["fmr_ratio"])
-    misses = (
-        f"its FNMR changes by {fnmr.value} ({fnmr.interval or 'no interval'}; "
-        f"{limits['fnmr_increase'] * 100:+g} allowed)"
-    )
-    matches = (
-        f"its FMR is {fmr.value} that of the {heading(names, groups['reference'])} "
-        f"({fmr.interval or 'no interval'}; {limits['fmr_ratio']:g} allowed)"
-    )
+    misses = _told("its FNMR", f"changes by {fnmr.value}", fnmr, f"{limits['fnmr_increase'] * 100:+g} allowed")
+    times = f"is {fmr.value} that of the {heading(names, groups['reference'])}"
+    matches = _told("its FMR", times, fmr, f"{limits['fmr_ratio']:g} allowed")
     return (
         f"The worst group, {_SAID[worst['verdicts']['fnmr']]} in false non-matches: {misses}; "
         f"{_SAID[worst['verdicts']['fmr']]} in false matches: {matches}."
     )
+
+
+def _told(rate: str, change: str, found: Shown, allowed: str) -> str:
+    if found.value == NOT_MEASURABLE:
+        return f"the change of {rate} is not measurable ({found.note or 'no error to compare with'})"
+    return f"{rate} {change} ({found.interval or 'no interval'}; {allowed})"

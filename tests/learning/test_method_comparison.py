@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from countenance.errors import DataError, ModelError
+from countenance.errors import DataError, ModelError, TrainingError
 from countenance.learning.batches import BatchConfiguration
 from countenance.learning.method_comparison import (
     ComparedMethod,
@@ -17,7 +17,12 @@ from countenance.learning.method_comparison import (
     said_by,
     student_of,
 )
-from countenance.learning.recipe import DistillationConfiguration, FaultyContinuation, StudentAlone
+from countenance.learning.recipe import (
+    DistillationConfiguration,
+    FaultyContinuation,
+    StudentAlone,
+    train_student_distilled,
+)
 from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration
 from tests.learning.faces import NETWORK, small_world
@@ -126,6 +131,47 @@ def test_finished_runs_are_not_done_again_and_of_an_interrupted_comparison_only_
     assert not list((tmp_path / "stopped").glob("*/session"))
 
 
+class Killed(BaseException):
+    pass
+
+
+def interrupted(world, teacher, folder, *, seed, after):
+    """The state of a weighted student whose training was killed after so many steps; returns its run's folder."""
+    compared = comparison(seeds=(seed,)).model_copy(update={"steps": 4})
+    (run,) = (run for run in planned_students(*world, SAVED, compared, teacher=teacher) if run.row == "weighted")
+
+    def kill(step, network):
+        if step == after:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_student_distilled(*world, teacher, run.student, session=folder / run.digest / "session", watch=kill)
+    return folder / run.digest
+
+
+SAVED = STUDENT.model_copy(update={"training": STUDENT.training.model_copy(update={"checkpoint_every": 1})})
+LONGER = comparison(alone=ALONE, weighted=weighted()).model_copy(update={"steps": 4})
+
+
+def test_a_training_killed_halfway_goes_on_and_gives_what_it_would_have_given(world, teacher, tmp_path):
+    left = interrupted(world, teacher, tmp_path / "killed", seed=3, after=3)
+    assert list((left / "session").rglob("state.safetensors")) and not (left / "run.json").exists()
+    runs = run_comparison(*world, SAVED, LONGER, teacher=teacher, folder=tmp_path / "killed")
+    whole = run_comparison(*world, SAVED, LONGER, teacher=teacher, folder=tmp_path / "whole")
+    mine, theirs = (said_by(runs, tmp_path / place, "weighted", 3) for place in ("killed", "whole"))
+    pd.testing.assert_frame_equal(mine, theirs)
+    assert [run["images_seen"] for run in runs] == [run["images_seen"] for run in whole] == [4 * 12, 4 * 12]
+    assert not (left / "session").exists()
+
+
+def test_what_an_interrupted_training_left_is_read_so_that_of_another_run_is_refused(world, teacher, tmp_path):
+    theirs = interrupted(world, teacher, tmp_path / "other", seed=4, after=2)
+    (mine,) = (run for run in planned_students(*world, SAVED, LONGER, teacher=teacher) if run.row == "weighted")
+    shutil.copytree(theirs, tmp_path / "runs" / mine.digest)
+    with pytest.raises(TrainingError, match="another run"):
+        run_comparison(*world, SAVED, LONGER, teacher=teacher, folder=tmp_path / "runs")
+
+
 def digests(world, teacher, compared=None, student=STUDENT):
     plan = planned_students(*world, student, compared or comparison(), teacher=teacher)
     return {(run.row, run.student.seed): run.digest for run in plan}
@@ -158,6 +204,32 @@ def test_a_teacher_that_does_not_know_the_unnamed_faces_is_refused_where_they_ar
 def test_a_student_alone_cannot_learn_from_faces_without_a_name():
     with pytest.raises(ValidationError, match="faces without one cannot join"):
         ComparedMethod.model_validate(ALONE | {"unnamed_as_classes": True})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"seeds": (3, 3)}, "a seed is there twice"),
+        (
+            {"rows": {"alone": ALONE, "weighted": weighted(), "teacher": weighted()}},
+            "the row 'teacher' is the teacher's",
+        ),
+        ({"judged": {"reference": "nobody"}}, "names the row 'nobody'"),
+        ({"judged": {"contrasts": [("weighted", "adaptive")]}}, "names the row 'adaptive'"),
+    ],
+)
+def test_a_comparison_that_could_not_be_judged_is_refused_before_anything_is_trained(changes, said):
+    usual = {"steps": 2, "seeds": (3,), "rows": {"alone": ALONE, "weighted": weighted()}}
+    MethodComparisonConfiguration.model_validate(usual)
+    with pytest.raises(ValidationError, match=said):
+        MethodComparisonConfiguration.model_validate(usual | changes)
+
+
+def test_without_a_named_held_out_face_nothing_is_trained(world, teacher, tmp_path):
+    rows, crops = world
+    with pytest.raises(DataError, match="No held-out face has a name"):
+        run_comparison(rows.assign(split="train"), crops, STUDENT, comparison(), teacher=teacher, folder=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_runs_are_plain_json(finished):

@@ -81,6 +81,7 @@ def groups(verdict: str = "kept") -> dict[str, Any]:
     }
     return {
         "attribute": "skin_tone",
+        "far": 0.01,
         "reference": "alone",
         "headline": "weighted",
         "limits": {"fnmr_increase": 0.01, "fmr_ratio": 1.25},

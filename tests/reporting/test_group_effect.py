@@ -3,7 +3,7 @@ import pytest
 from countenance.reporting.group_effect import effect_section
 from countenance.reporting.method_sections import METHOD_TITLES
 
-from .method_samples import groups, of_one_run
+from .method_samples import groups, of_one_run, seeded, unmeasured
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,34 @@ def test_a_run_has_one_training_of_each_and_says_so() -> None:
     assert found["rows"][0]["fnmr"][0].note == ""
     several = effect_section(groups(), METHOD_TITLES)
     assert several is not None and several["one_training"] is False
+
+
+def harmed(error: str, group: str = "dark") -> dict:
+    found = groups()
+    found["rows"]["weighted"]["groups"][group][f"{error}_difference"] = seeded(0.05, 0.01)
+    return found
+
+
+def test_a_group_that_loses_is_named_though_it_is_not_the_worst() -> None:
+    found = effect_section(harmed("fnmr", "light"), METHOD_TITLES)
+    assert found is not None
+    assert found["harmed"] == "Shown to have more errors than with the student alone: light (false non-matches)."
+    assert [row["fnmr_changed"] for row in found["rows"]] == [("fewer", "good"), ("more", "bad")]
+    assert {row["fmr_changed"] for row in found["rows"]} == {("not told apart", "open")}
+    assert found["tone"] == "good"
+    usual = effect_section(groups(), METHOD_TITLES)
+    assert usual is not None
+    assert usual["harmed"] == "No group is shown to have more errors of either kind than with the student alone."
+    other = effect_section(harmed("fmr"), METHOD_TITLES)
+    assert other is not None and other["harmed"].endswith("student alone: dark (false matches).")
+
+
+def test_a_change_that_could_not_be_measured_is_said_in_a_whole_sentence() -> None:
+    found = groups("open")
+    found["rows"]["weighted"]["worst"] |= {"fmr_ratio": unmeasured("no false match of the student alone")}
+    section = effect_section(found, METHOD_TITLES)
+    assert section is not None
+    assert section["verdict"].endswith(
+        "; not shown to be worse or no worse in false matches: the change of its FMR is not measurable (no false match "
+        "of the student alone)."
+    )

@@ -161,6 +161,7 @@ def test_a_report_without_anything_says_so_in_words() -> None:
         "No rollout was run.",
         "the evaluation was not run",
         "the bias room was not run",
+        "What distillation does to each group was not measured",
         "No gate was run.",
         "No training curves were recorded.",
         "What learning together does to accuracy was not measured: kedro run --pipelines ablation",

@@ -53,5 +53,5 @@ class BesideSoftmaxHeader(IdentityHeader):
             self.curves["teacher_agreement"] = agreement(rows.student, rows.teacher)
         if classification is None:
             return term
-        self.curves["classification_term"] = float(classification.detach())
+        self.curves |= {"classification_term": float(classification.detach()), **self.softmax.curves}
         return term + classification

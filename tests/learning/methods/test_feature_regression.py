@@ -48,6 +48,7 @@ def test_the_loss_is_the_softmax_of_named_people_plus_the_weighted_distance(name
     assert ours.curves == {
         "distillation_term": pytest.approx(3.0 * term(name, EMBEDDING, TEACHER).item()),
         "classification_term": pytest.approx(softmax.item()),
+        "centre_agreement": ours.softmax.curves["centre_agreement"],
         "teacher_agreement": pytest.approx(0.4),
     }
 

@@ -89,7 +89,7 @@ def test_the_loss_is_the_softmax_of_named_people_plus_both_terms_of_every_face()
     unit = circle(0, 60, 120)
     expected = softmax + 2.0 * distance_loss(unit, teacher) + 3.0 * angle_loss(unit, teacher)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert set(ours.curves) == {"distillation_term", "classification_term"}
+    assert set(ours.curves) == {"distillation_term", "classification_term", "centre_agreement"}
 
 
 def test_of_a_large_batch_only_the_first_rows_are_held_against_one_another():
