@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from countenance.data.alignment import box_transform
 from countenance.learning.batches import CropReader
 from countenance.learning.views import CANONICAL_WARP, MIRRORED_ORDER, View, to_network_input
+from countenance.network.acceleration import accelerated
 from countenance.network.allinone import AllInOneNetwork, FaceOutputs
 from countenance.network.configuration import NetworkConfiguration
 from countenance.progress import track
@@ -120,12 +121,13 @@ def canonical_views(
         rows = np.flatnonzero(present)
         jobs.extend((view, rows[start : start + batch_size]) for start in range(0, len(rows), batch_size))
     size = network.configuration.input_size
-    for view, rows in track(jobs, what="reading faces", total=len(jobs), unit="batch"):
-        crops = [reader.read_row(int(store_rows[row]), view) for row in rows]
-        images = to_network_input(np.stack([CANONICAL_WARP[view].image(crop, size) for crop in crops]), device)
-        with torch.inference_mode():
-            outputs, mirrored = network(images), network(images.flip(3))
-        yield SeenView(view, rows, views[rows], outputs, mirrored)
+    with accelerated(network, enabled=torch.device(device).type == "cpu"):
+        for view, rows in track(jobs, what="reading faces", total=len(jobs), unit="batch"):
+            crops = [reader.read_row(int(store_rows[row]), view) for row in rows]
+            images = to_network_input(np.stack([CANONICAL_WARP[view].image(crop, size) for crop in crops]), device)
+            with torch.inference_mode():
+                outputs, mirrored = network(images), network(images.flip(3))
+            yield SeenView(view, rows, views[rows], outputs, mirrored)
 
 
 def _empty(count: int, network: AllInOneNetwork) -> FaceReadings:

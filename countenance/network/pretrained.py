@@ -34,7 +34,7 @@ INPUT_MEAN: Final = 127.5
 INPUT_SCALE: Final = 127.5
 """What our networks, and insightface's, subtract from a pixel in [0, 255], and then divide by."""
 
-SMALLEST_WEIGHT: Final = 1e-30
+SMALLEST_WEIGHT: Final = 1e-12
 """Smaller weights are set to 0: denormal numbers change no output and are several times slower on a CPU."""
 
 FIRST_LAYER: Final = {
