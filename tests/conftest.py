@@ -13,7 +13,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 # A busy machine is no reason for a test to fail.
-settings.register_profile("patient")
+settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 REAL_FACES = Path(os.environ.get("COUNTENANCE_FACES", Path(__file__).parents[2] / "shared" / "faces"))

@@ -54,7 +54,7 @@ def with_margin(cosine: Tensor, configuration: MarginConfiguration) -> Tensor:
         return cosine - margin
     # cos(theta + m) falls as theta grows only while theta + m <= pi. Beyond that insightface's fall-back line
     # (easy_margin = False) goes on falling, so that no angle pays for being wrong.
-    penalised = cosine * math.cos(margin) - _sine(cosine) * math.sin(margin)
+    penalised = cosine * math.cos(margin) - sine_of(cosine) * math.sin(margin)
     beyond = cosine - math.sin(math.pi - margin) * margin
     return torch.where(_below_half_a_turn(cosine, margin), penalised, beyond)
 
@@ -71,8 +71,8 @@ def slope_with_margin(cosine: Tensor, configuration: MarginConfiguration) -> Ten
     return torch.where(_below_half_a_turn(cosine, margin), slope, flat)
 
 
-def _sine(cosine: Tensor) -> Tensor:
-    """Exact everywhere, with a finite slope."""
+def sine_of(cosine: Tensor) -> Tensor:
+    """sin(theta) of cos(theta), of any shape: exact everywhere, with a finite slope."""
     square = 1.0 - cosine * cosine
     smooth = square.clamp(min=SMALLEST_SINE**2).sqrt()
     return torch.where(square > SMALLEST_SINE**2, smooth, square.detach().clamp(min=0.0).sqrt())

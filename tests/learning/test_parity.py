@@ -1,4 +1,4 @@
-"""The loss and centres of real trainings beside the formulas in plain NumPy, killed on the way, with torchrun or not."""
+"""Loss and centres of real trainings beside the formulas in plain NumPy, killed on the way; and torchrun."""
 
 import os
 import subprocess
