@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
-from countenance.errors import DataError
+from countenance.errors import DataError, TrainingError
 from pipelines.parameters import check_parameters
 
 
@@ -30,6 +31,11 @@ class RoomHooks:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Any) -> None:
         """Refuse to start on wrong parameters or missing data; of data, say which room writes them."""
+        if "TORCHELASTIC_RUN_ID" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
+            raise TrainingError(  # every process would write every data set
+                "A Kedro run starts the processes of its trainings itself: "
+                "run it without torchrun, with 'processes' among the room's training parameters."
+            )
         read = {name.removeprefix("params:") for name in pipeline.inputs() if name.startswith("params:")}
         check_parameters(self._parameters, read)
         missing = [

@@ -117,12 +117,13 @@ class AdaDistillHeader(IdentityHeader):
 
         Args:
             features: [M, D] teacher features.
-            labels: [M] int64 class; every class must occur.
+            labels: [M] int64 class, or -1 for a row without one, which is left out; every class must occur.
 
         Raises:
             ModelError: a class has no feature, or one that has no direction.
         """
         classes = len(self.centres) if self.shard is None else self.shard.classes
+        features, labels = features[labels >= 0], labels[labels >= 0]
         missing = int((torch.bincount(labels, minlength=classes) == 0).sum())
         if missing:
             raise ModelError(
@@ -239,7 +240,7 @@ def fold_weights(alpha: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def _has_direction(rows: Tensor) -> Tensor:
     lengths: Tensor = torch.linalg.vector_norm(rows, dim=1)
-    return torch.isfinite(lengths) & (lengths > 0)
+    return torch.isfinite(lengths) & (lengths > SMALLEST_LENGTH)  # a shorter one can't be normalised
 
 
 def _inverse_lengths(rows: Tensor) -> Tensor:

@@ -46,20 +46,26 @@ def in_processes(work: Work, configuration: TrainingConfiguration) -> bool:
         return False
     fabric = _fabric(configuration, accelerator, started_outside=started_outside)
     fabric.launch()
-    with _threads(configuration.threads):
+    with _threads(max(1, configuration.threads // (_started_here() if started_outside else 1))):
         work(Processes(fabric))
     return True
 
 
 def _accelerator(configuration: TrainingConfiguration) -> str:
     found = torch.cuda.device_count()
+    wanted = _started_here() if dist.is_torchelastic_launched() else configuration.processes
     accelerator = configuration.device if configuration.device != "auto" else ("cuda" if found else "cpu")
-    if accelerator == "cuda" and found < configuration.processes:
+    if accelerator == "cuda" and found < wanted:
         raise TrainingError(
-            f"The training is to use {configuration.processes} GPUs but this machine has {found}: "
+            f"The training is to use {wanted} GPUs but this machine has {found}: "
             "set 'device' to 'cpu' or lower 'processes'."
         )
     return accelerator
+
+
+def _started_here() -> int:
+    """How many processes torchrun started on this machine."""
+    return int(os.environ["LOCAL_WORLD_SIZE"])
 
 
 def _fabric(configuration: TrainingConfiguration, accelerator: str, *, started_outside: bool) -> Fabric:
@@ -70,7 +76,7 @@ def _fabric(configuration: TrainingConfiguration, accelerator: str, *, started_o
 
     common: dict[str, Any] = {"accelerator": accelerator, "precision": configuration.precision}
     if started_outside:
-        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        local = _started_here()
         nodes = int(os.environ["WORLD_SIZE"]) // local
         strategy = DDPStrategy(cluster_environment=TorchElasticEnvironment())
         return Fabric(**common, strategy=strategy, devices=local, num_nodes=nodes)

@@ -93,6 +93,11 @@ class TrainingLoop:
         identity = identity or {}
         if session is not None and (state := session.load(identity)) is not None:
             self.restore(state)
+        if len(begun := self._processes.union([str(self.done)])) > 1:
+            raise TrainingError(
+                f"The training's processes found states after {' and '.join(begun)} steps: "
+                "keep the training session in a folder that all of them see."
+            )
         left = self._configuration.steps - self.done
         with closing(self.steps()) as steps:
             shown = self._processes.rank == 0 and left > 0
@@ -231,11 +236,12 @@ class TrainingLoop:
         network_weights = list(self._network.parameters())
         self._processes.add_up([weight.grad for weight in network_weights if weight.grad is not None])
         length = nn.utils.clip_grad_norm_(network_weights, self._configuration.gradient_clip)
-        beside = nn.utils.get_total_norm([weight.grad for weight in self._beside if weight.grad is not None])
+        # Of no gradients at all the sum would be on the CPU, where NCCL can't add it up.
+        beside = nn.utils.get_total_norm([weight.grad for weight in self._beside if weight.grad is not None]).to(length)
         if self._header.shard is not None:
             self._processes.add_up([beside])  # who sees what isn't finite in its own classes alone mustn't stop alone
         # Looked at once a step: on a GPU every look waits for all that was asked of it.
-        if bool(torch.isfinite(torch.stack([total.detach(), length, beside.to(length)])).all()):
+        if bool(torch.isfinite(torch.stack([total.detach(), length, beside])).all()):
             return
         what = what_is_not_finite(
             losses,

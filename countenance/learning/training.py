@@ -41,6 +41,11 @@ def train_all_in_one(
     give equal losses: on a CPU bit for bit with one process and equal threads, within rounding with several.
     The network is left on the CPU, in evaluation mode.
 
+    The configured processes are started here. Under ``torchrun --nproc_per_node 2 script.py``, on one machine or on
+    several, those that it started do the work instead, and each of them has the result; ``session`` is then a folder
+    that all of them see, and the script lets the process of ``RANK`` 0 alone write what comes out. GPUs talk by NCCL,
+    CPUs by gloo.
+
     Args:
         network: to be trained.
         dataset: the training faces.
@@ -57,14 +62,7 @@ def train_all_in_one(
             the session belongs to another run, or the device isn't there.
         ModelError: the header can't use the teacher features of the data set.
     """
-    rows = sum(dataset.streams.counts.values())
-    if configuration.processes > rows:
-        raise TrainingError(
-            f"{configuration.processes} processes can't share batches of {rows} crops: "
-            "raise 'batch_size' or lower 'processes'."
-        )
-    if watch is not None and configuration.processes > 1:
-        raise TrainingError("A training that is watched step by step has one process: set 'processes' to 1.")
+    _check_processes(configuration.processes, dataset, watch)
     identity = _identity(network, header, dataset, configuration) if session is not None else {}
     if session is not None:
         session.check(identity)  # so that a foreign state is refused before anything is started
@@ -100,6 +98,7 @@ class _Work:
         self.record = RunningRecord()
 
     def __call__(self, processes: Processes) -> None:
+        _check_processes(processes.world, self.dataset, self.watch)  # torchrun may have started any number
         fused = self.configuration.fused_kernels and processes.device.type == "cpu"
         with accelerated(self.network, enabled=fused), normalised_over_processes(self.network, processes.world):
             loop = TrainingLoop(self.network, self.header, self.dataset, self.configuration, processes)
@@ -110,6 +109,16 @@ class _Work:
     def __setstate__(self, state: dict[str, Any]) -> None:
         # torch sends tensors as shared memory: without a copy all processes would train one and the same network.
         self.__dict__ = state | {name: copy.deepcopy(state[name]) for name in ("network", "header")}
+
+
+def _check_processes(count: int, dataset: FaceDataset, watch: Callable[[int, AllInOneNetwork], None] | None) -> None:
+    rows = sum(dataset.streams.counts.values())
+    if count > rows:
+        raise TrainingError(
+            f"{count} processes can't share batches of {rows} crops: raise 'batch_size' or start fewer processes."
+        )
+    if watch is not None and count > 1:
+        raise TrainingError("A training that is watched step by step has one process: set 'processes' to 1.")
 
 
 def _identity(

@@ -80,13 +80,18 @@ def margin_softmax(
         labels: [N] int64 row of ``centres`` that is each row's own class, or -1 where another process has it.
         configuration: margin and scale.
         inverse_lengths: [C] what each centre is multiplied by to have unit norm, or None where all have it. Only for
-            centres that don't require a gradient.
+            centres that don't require a gradient, which would have to go through their lengths, too.
         gather: brings together what every process knows of its classes, or None where this one has all of them.
 
     Returns:
         Loss and cosines over all classes, the same in every process. Backwards, every process gets the whole gradient
         of the embeddings, and of the centres that of its own.
+
+    Raises:
+        ValueError: centres that learn come with lengths.
     """
+    if inverse_lengths is not None and centres.requires_grad:
+        raise ValueError("centres that require a gradient can't come with inverse_lengths: give them unit norm instead")
     return MarginLoss(*_MarginSoftmax.apply(student, centres, labels, configuration, inverse_lengths, gather))  # type: ignore[no-untyped-call]
 
 

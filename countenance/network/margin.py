@@ -11,8 +11,8 @@ from torch import Tensor
 
 from countenance.configuration import Configuration
 
-# sin(theta) is kept above this so that its derivative cos/sin stays finite where cos = +-1.
 SMALLEST_SINE = 1e-3
+"""Nearer to cos = 1 and -1, where the derivative of sin(theta) by cos(theta) has no end, none is taken."""
 
 
 class MarginConfiguration(Configuration):
@@ -54,7 +54,7 @@ def with_margin(cosine: Tensor, configuration: MarginConfiguration) -> Tensor:
         return cosine - margin
     # cos(theta + m) falls as theta grows only while theta + m <= pi. Beyond that insightface's fall-back line
     # (easy_margin = False) goes on falling, so that no angle pays for being wrong.
-    penalised = cosine * math.cos(margin) - _sine(cosine) * math.sin(margin)
+    penalised = cosine * math.cos(margin) - sine_of(cosine) * math.sin(margin)
     beyond = cosine - math.sin(math.pi - margin) * margin
     return torch.where(_below_half_a_turn(cosine, margin), penalised, beyond)
 
@@ -65,14 +65,17 @@ def slope_with_margin(cosine: Tensor, configuration: MarginConfiguration) -> Ten
     if configuration.kind == "cosface":
         return flat
     margin = configuration.margin
-    sine = _sine(cosine)
-    bent = torch.where(sine > SMALLEST_SINE, cosine / sine, 0.0)  # where the sine is held, it has no slope
+    square = 1.0 - cosine * cosine
+    bent = torch.where(square > SMALLEST_SINE**2, cosine * square.clamp(min=SMALLEST_SINE**2).rsqrt(), 0.0)
     slope = math.cos(margin) + bent * math.sin(margin)
     return torch.where(_below_half_a_turn(cosine, margin), slope, flat)
 
 
-def _sine(cosine: Tensor) -> Tensor:
-    return (1.0 - cosine * cosine).clamp(min=SMALLEST_SINE**2).sqrt()
+def sine_of(cosine: Tensor) -> Tensor:
+    """sin(theta) of cos(theta), of any shape: exact everywhere, with a finite slope."""
+    square = 1.0 - cosine * cosine
+    smooth = square.clamp(min=SMALLEST_SINE**2).sqrt()
+    return torch.where(square > SMALLEST_SINE**2, smooth, square.detach().clamp(min=0.0).sqrt())
 
 
 def _below_half_a_turn(cosine: Tensor, margin: float) -> Tensor:

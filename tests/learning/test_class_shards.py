@@ -26,8 +26,14 @@ def test_a_share_has_its_own_rows_and_knows_which_labels_are_its():
     assert whole[2:].all()  # it was a copy
 
 
-class TwentyStepsTogether:
-    """Twenty AdaDistill steps, each process having its share of the rows, and of the classes if so wanted."""
+def forty_steps():
+    """Twenty without a repeated class, whose classes are in all shares, and twenty with some, which are in one."""
+    yield from twenty_steps(repeated=False)
+    yield from twenty_steps(repeated=True)
+
+
+class FortyStepsTogether:
+    """Forty AdaDistill steps, each process having its share of the rows, and of the classes if so wanted."""
 
     def __init__(self, folder, shard_classes):
         self.folder, self.shard_classes = folder, shard_classes
@@ -36,7 +42,7 @@ class TwentyStepsTogether:
         ours, losses = header(classes=40), []
         if self.shard_classes:
             ours.share_out(processes.rank, processes.world)
-        for student, teacher, labels in twenty_steps(repeated=True):
+        for student, teacher, labels in forty_steps():
             whole = (torch.tensor(student).float(), torch.tensor(labels), torch.tensor(teacher).float())
             rows = processes.gather([part[processes.rank :: processes.world] for part in whole])
             losses.append(ours(*rows).item())
@@ -48,10 +54,10 @@ class TwentyStepsTogether:
 @pytest.mark.parametrize("shard_classes", [False, True])
 @pytest.mark.parametrize("world", [2, 4])
 def test_every_process_has_the_losses_and_centres_of_the_formulas(tmp_path, world, shard_classes):
-    assert not in_processes(TwentyStepsTogether(tmp_path, shard_classes), PLAN.model_copy(update={"processes": world}))
+    assert not in_processes(FortyStepsTogether(tmp_path, shard_classes), PLAN.model_copy(update={"processes": world}))
     found = [np.load(tmp_path / f"{rank}.npz") for rank in range(world)]
     centres = header(classes=40).centres.double().numpy()
-    for step, (student, teacher, labels) in enumerate(twenty_steps(repeated=True)):
+    for step, (student, teacher, labels) in enumerate(forty_steps()):
         centres = moved_in_numpy(centres, student, teacher, labels, "weighted")
         expected = loss_in_numpy(centres, student, labels, ARC)
         assert [each["losses"][step] for each in found] == pytest.approx([expected] * world, rel=1e-5, abs=1e-5)

@@ -126,6 +126,8 @@ def test_fixed_centres_are_the_teachers_class_means_and_never_move():
     mean = F.normalize(F.normalize(features[[0, 2]]).mean(0), dim=0)
     torch.testing.assert_close(F.normalize(ours.centres[0], dim=0), mean)
     before = ours.centres.clone()
+    ours.fix_centres(torch.cat([torch.randn(1, 3), features]), torch.cat([torch.tensor([-1]), labels]))
+    assert torch.equal(ours.centres, before)  # a row without a class says nothing
     ours(torch.randn(2, 3), torch.tensor([0, 1]), torch.randn(2, 3))
     assert torch.equal(ours.centres, before)
     assert ours.curves.keys() == {"teacher_agreement", "centre_agreement"}
@@ -210,7 +212,7 @@ def test_a_teacher_that_is_missing_or_of_another_length_is_refused():
         header()(torch.randn(1, 12), torch.tensor([0]), torch.randn(1, 8))
 
 
-@pytest.mark.parametrize("spoilt", [math.nan, math.inf, 0.0])
+@pytest.mark.parametrize("spoilt", [math.nan, math.inf, 0.0, 1e-20])
 def test_a_teacher_without_direction_is_refused_before_any_centre_is_touched(spoilt):
     ours, teacher = header(), torch.randn(3, 12)
     teacher[1] = spoilt
@@ -300,3 +302,17 @@ def test_steps_that_go_on_from_a_saved_state_are_the_same_bit_for_bit():
 def test_the_first_centres_are_the_same_however_they_are_shared_out(world):
     shares = [header(shard=ClassShard(rank, world, 7)).centres for rank in range(world)]
     assert torch.equal(torch.cat(shares), header().centres)
+
+
+@pytest.mark.parametrize("margin", [ARC, COS])
+@pytest.mark.parametrize("towards", [1.0, -1.0])
+def test_a_student_in_line_with_its_centre_has_the_loss_of_the_formula_and_a_finite_gradient(margin, towards):
+    ours = header(classes=3, dimension=3, alpha="fixed", margin=margin).double()
+    matrix = torch.tensor([[1.0, 0.0, 0.0], [0.9, 0.43, 0.0], [0.0, 0.0, -2.0]], dtype=torch.float64)
+    ours.fix_centres_at(matrix)
+    student = towards * torch.tensor([[2.0, 0.0, 0.0]], dtype=torch.float64)
+    loss = ours(student.requires_grad_(), torch.tensor([0]), None)
+    loss.backward()
+    expected = loss_in_numpy(matrix.numpy(), student.detach().numpy(), [0], margin)
+    assert loss.item() == pytest.approx(expected, rel=1e-9)
+    assert torch.isfinite(student.grad).all()

@@ -151,3 +151,16 @@ def test_classes_in_several_hands_give_every_hand_the_loss_and_gradient_of_all(e
         torch.testing.assert_close(loss, whole[0])
         torch.testing.assert_close(to_student, whole[1])
         torch.testing.assert_close(to_centres, whole[2][hand.start : hand.stop])
+
+
+@pytest.mark.parametrize("configuration", KINDS)
+def test_both_gradients_are_those_of_finite_differences(configuration):
+    rest = (torch.tensor([0, 8, 3, 3]), configuration.model_copy(update={"scale": 4.0}))
+    given_ = (units(4, 5).requires_grad_(), units(9, 5, seed=1).requires_grad_())
+    assert torch.autograd.gradcheck(lambda student, centres: fused_margin_softmax(student, centres, *rest), given_)
+
+
+def test_centres_that_learn_and_come_with_lengths_are_refused():
+    student, centres = units(3, 5), units(9, 5).requires_grad_()
+    with pytest.raises(ValueError, match="can't come with inverse_lengths"):
+        margin_softmax(student, centres, torch.tensor([0, 1, 2]), KINDS[0], inverse_lengths=torch.ones(9))

@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from countenance.network.margin import MarginConfiguration, margin_logits, slope_with_margin, with_margin
+from countenance.network.margin import SMALLEST_SINE, MarginConfiguration, margin_logits, slope_with_margin, with_margin
 
 ARC = MarginConfiguration(kind="arcface", margin=0.5, scale=10.0)
 
@@ -65,3 +65,25 @@ def test_the_slope_of_arcface_by_hand():
     # d cos(theta + m) / d cos(theta) = sin(theta + m) / sin(theta); held at the end; a line beyond half a turn.
     expected = [math.sin(1.5) / math.sin(1.0), math.cos(0.5), 1.0]
     assert slope_with_margin(cosine, ARC).tolist() == pytest.approx(expected)
+
+
+@given(st.floats(0.0, math.pi), st.sampled_from([0.0, 0.45, 1.5]))
+def test_arcface_is_exact_at_every_angle_the_smallest_and_the_largest_included(angle, margin):
+    expected = math.cos(angle + margin) if angle + margin <= math.pi else math.cos(angle) - margin * math.sin(margin)
+    assume(abs(angle + margin - math.pi) > 1e-6)  # where the line begins, rounding chooses
+    own = torch.tensor([math.cos(angle)], dtype=torch.float64)
+    found = with_margin(own, MarginConfiguration(margin=margin)).item()
+    assert found == pytest.approx(expected, abs=1e-7)  # what an angle of 1e-8 loses in its cosine
+
+
+@given(
+    st.floats(-1.0 - 2.0**-20, 1.0 + 2.0**-20, width=32), st.sampled_from(["arcface", "cosface"]), st.floats(0.0, 1.5)
+)
+def test_logits_and_slopes_are_finite_for_cosines_that_rounding_carried_beyond_one(cosine, kind, margin):
+    configuration = MarginConfiguration(kind=kind, margin=margin)
+    own = torch.tensor([cosine], requires_grad=True)
+    value = with_margin(own, configuration)
+    (slope,) = torch.autograd.grad(value.sum(), own)
+    assert math.isfinite(value.item())
+    assert abs(slope.item()) <= 1.0 + 1.0 / SMALLEST_SINE
+    assert slope_with_margin(own.detach(), configuration).item() == pytest.approx(slope.item(), rel=1e-5)

@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from countenance.configuration import Configuration
 from countenance.learning.identity_header import IdentityHeader
 from countenance.learning.methods.taught_rows import agreement, taught_rows
-from countenance.network.margin import SMALLEST_SINE
+from countenance.network.margin import sine_of
 
 _SMALLEST_COSINE = 1e-6
 
@@ -99,6 +99,5 @@ class MarginDistillationHeader(IdentityHeader):
 
 def penalised(cosine: Tensor, margin: Tensor) -> Tensor:
     """cos(theta + m) for a margin a row, falling on beyond pi; shapes broadcast. See ``network/margin.py``."""
-    sine = (1.0 - cosine * cosine).clamp(min=SMALLEST_SINE**2).sqrt()
     beyond = cosine - margin.sin() * margin
-    return torch.where(cosine > -margin.cos(), cosine * margin.cos() - sine * margin.sin(), beyond)
+    return torch.where(cosine > -margin.cos(), cosine * margin.cos() - sine_of(cosine) * margin.sin(), beyond)
