@@ -22,7 +22,8 @@ class GradientStatistics:
     """
 
     def __init__(self, trunk: nn.Module) -> None:
-        self._candidates = [module.weight for module in trunk.modules() if isinstance(module, nn.Conv2d)]
+        kernels = [module.weight for module in trunk.modules() if isinstance(module, nn.Conv2d)]
+        self._candidates = [weight for weight in kernels if weight.requires_grad]
         self._shared: Tensor | None = None
 
     def __call__(self, weighted: dict[str, Tensor], add_up: SumOverProcesses) -> dict[str, float]:
@@ -54,7 +55,7 @@ class GradientStatistics:
         return values
 
     def _layer(self, tasks: dict[str, Tensor]) -> Tensor | None:
-        if self._shared is None:
+        if self._shared is None and self._candidates:
             reached = [
                 [gradient is not None for gradient in torch.autograd.grad(
                     loss, self._candidates, retain_graph=True, allow_unused=True)]

@@ -39,6 +39,15 @@ def test_lengths_and_cosines_by_hand_on_the_last_layer_that_all_tasks_share():
     sum(weighted.values()).backward()  # the graph is still there
 
 
+def test_layers_that_are_kept_as_they_are_have_no_gradient_to_compare():
+    trunk = TwoLayers()
+    late = trunk.late(trunk.early.requires_grad_(False)(torch.ones(1, 1, 1, 1)))
+    values = GradientStatistics(trunk)({"one": late.sum(), "other": -2.0 * late.sum()}, alone)
+    assert values["gradient_cosine/one/other"] == pytest.approx(-1.0)
+    loss = nn.Parameter(torch.ones(())) * 2.0
+    assert GradientStatistics(trunk.requires_grad_(False))({"one": loss}, alone) == {}
+
+
 def test_tasks_that_all_use_the_last_layer_are_compared_there():
     trunk = TwoLayers()
     late = trunk.late(trunk.early(torch.ones(1, 1, 1, 1)))

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from countenance.errors import DataError, ModelError
@@ -25,8 +26,10 @@ from countenance.learning.teachers.features import TeacherFeatures
 from countenance.learning.training import TrainingConfiguration
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.configuration import NetworkConfiguration
+from countenance.network.pretrained import load_recognition
 from tests.learning.faces import CropsInMemory, manifest, manifest_row, pattern, small_world
 from tests.learning.recognisers import write_recogniser
+from tests.network.published_layouts import adadistill_mobilefacenet, state_dict
 
 NETWORK = NetworkConfiguration(
     input_size=32, widths=(8, 8, 8, 8), depths=(0, 0, 0, 0), embedding_dimension=16, identity_width=16, fused_width=6,
@@ -245,6 +248,33 @@ def test_a_checkpoint_that_is_no_recogniser_of_this_trunk_stops_the_training(wor
     foreign = RecognitionConfiguration(checkpoint=str(tmp_path / "foreign.safetensors"))
     with pytest.raises(ModelError, match="foreign.safetensors"):
         train_network(*world, RECIPE.model_copy(update={"recognition": foreign}))
+
+
+def test_a_recognisers_early_layers_are_kept_through_a_whole_training_and_its_end(world, tmp_path):
+    save_file(state_dict(adadistill_mobilefacenet(16)), tmp_path / "recogniser.safetensors")
+    recognition = {"checkpoint": str(tmp_path / "recogniser.safetensors"), "keeps_early_layers": True}
+    network = {"trunk": "mobilefacenet", "input_size": 112, "embedding_dimension": 16, "fused_width": 4}
+    recipe = RECIPE.model_copy(
+        update={
+            "recognition": RecognitionConfiguration(**recognition),
+            "network": NetworkConfiguration(**network, local_width=8, global_width=8),
+            "training": RECIPE.training.model_copy(update={"steps": 2, "gradient_statistics_every": 1}),
+        }
+    )
+    started = AllInOneNetwork(recipe.network)
+    load_recognition(started, tmp_path / "recogniser.safetensors")
+    trained, record = train_network(*world, recipe, session=tmp_path / "session")
+    early = [f"trunk.{name}." for name in ("stem", "spread", "down1", "stage1")]
+    before, after = started.state_dict(), trained.state_dict()
+    kept = [name for name in before if name.startswith(tuple(early))]
+    assert kept and all(torch.equal(before[name], after[name]) for name in kept)
+    assert not torch.equal(before["trunk.widen.0.weight"], after["trunk.widen.0.weight"])
+    assert any(name.startswith("gradient/") for name in record.curves)
+
+
+def test_random_early_layers_are_not_kept():
+    with pytest.raises(ValidationError, match="keeps random weights without a checkpoint"):
+        RecognitionConfiguration(keeps_early_layers=True)
 
 
 def test_fixed_centres_of_a_recipe_are_the_teachers_class_means(world, trained):
