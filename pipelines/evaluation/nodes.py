@@ -37,9 +37,11 @@ def search_photos(manifest: pd.DataFrame, crops: Any, network: Any, parameters: 
     from countenance.analysis.held_out_photos import PhotoSearchConfiguration, search_held_out_photos
     from countenance.analysis.model import NetworkModel
     from countenance.configuration import narrow
+    from countenance.network.acceleration import accelerated
 
     configuration = narrow(PhotoSearchConfiguration, parameters, where="parameters_evaluation.yml")
-    return search_held_out_photos(NetworkModel(network), manifest, crops, configuration)
+    with accelerated(network):
+        return search_held_out_photos(NetworkModel(network), manifest, crops, configuration)
 
 
 def assess_models(
