@@ -26,8 +26,9 @@ AGREEMENT: Final = 0.6
 """Only boxes that overlap the best one by so much (intersection over union) have a say: what was read in a part of the
 face goes without one."""
 
-WITHIN: Final = 0.8
-"""A box that lies within another by so much of its own area is the same face, or no face: a nose is not a face."""
+WITHIN: Final = 0.5
+"""A box that lies within another by more than so much of its own area is the same face, or no face: a nose is not a
+face, nor are a chin with its neck or a forehead with its hair. Boxes of one size overlap by a third then."""
 
 
 def merge_faces(faces: LocatedFaces, *, scheme: str, overlap: float) -> LocatedFaces:

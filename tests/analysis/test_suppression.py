@@ -73,9 +73,10 @@ def test_no_faces_merge_to_none():
 
 def test_overlap_by_hand():
     box = np.array([0, 0, 10, 10], dtype=np.float32)
-    others = np.array([[5, 0, 10, 10], [2, 0, 10, 10], [4, 4, 2, 2], [9, 9, 4, 4]], dtype=np.float32)
-    # 50 / 150; 80 / 120; within; 1 / 115
-    assert same_face(box, others, overlap=OVERLAP).tolist() == [False, True, True, False]
+    others = [[5, 0, 10, 10], [2, 0, 10, 10], [4, 4, 2, 2], [9, 9, 4, 4], [2, 6, 7, 7], [2, 7, 7, 7]]
+    # 50 / 150; 80 / 120; within; 1 / 115; 28 of the lesser's 49; 21 of 49
+    same = same_face(box, np.array(others, dtype=np.float32), overlap=OVERLAP)
+    assert same.tolist() == [False, True, True, False, True, False]
 
 
 many_faces = st.lists(
