@@ -237,10 +237,15 @@ def test_a_training_that_fails_is_a_finding_and_the_search_goes_on(tracking: Mlf
     assert {row["reason"] for row in report["students"]} == {"The identity loss is not a number at step 3."}
 
 
-def test_every_student_is_a_run_of_its_own_under_the_rooms(tracking: MlflowClient, tmp_path: Path):
+def test_every_student_is_a_run_of_its_own_under_the_rooms(
+    tracking: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     parent = mlflow.active_run()
     before = {run.info.run_id for run in children(tracking, parent)}
     materials = scripted(trials=2, budget={"parameters": 20_000})
+    # MLflow remembers the experiment for the whole process, the tests that follow included: both places are put back.
+    monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", None)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", parent.info.experiment_id)
     mlflow.set_experiment("elsewhere")
     study = run_search(materials, tmp_path)
     runs = [run for run in children(tracking, parent) if run.info.run_id not in before]
