@@ -1,4 +1,4 @@
-"""For the time of a training on a CPU, a network's normalisations and activations are fused and memory is kept."""
+"""While a network trains or reads faces on a CPU, its normalisations and activations are fused and memory is kept."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from countenance.network.layers import Activation, ParametricReLU
 
 @contextmanager
 def accelerated(network: nn.Module, *, enabled: bool = True) -> Iterator[None]:
-    """Within it, each BatchNorm2d and the PReLU behind it are one operation when they train in float32.
+    """Within it, each BatchNorm2d and the PReLU behind it are one operation.
 
-    A pair are two neighbours in an ``nn.Sequential``, or two modules that a block names in its ``fused_pairs``. A PReLU
+    That is so in float32, in training and in evaluation without gradients; elsewhere the two do their work as ever. A pair are two neighbours in an ``nn.Sequential``, or two modules that a block names in its ``fused_pairs``. A PReLU
     alone is done by the same kernels; a normalisation alone isn't, since torch's own is as fast. Weights and running
     statistics stay the network's own, under their names; afterwards it is as it was. The outputs agree with the
     ordinary modules' to about 1e-6 of their size. The first use on a machine compiles the kernels, which takes some
@@ -31,7 +31,7 @@ def accelerated(network: nn.Module, *, enabled: bool = True) -> Iterator[None]:
     inside of it.
 
     Args:
-        network: to be trained; it stays on the CPU.
+        network: to be trained or evaluated; it stays on the CPU.
         enabled: False changes nothing, as it has to be where the network trains on a GPU.
     """
     replacements = _replacements(network) if enabled else []
