@@ -95,8 +95,7 @@ class GroupErrorCounts:
     ) -> None:
         self.threshold = threshold
         self.of_subject, self.all_names = group_codes(scores, groups)
-        self.members = np.bincount(self.of_subject[self.of_subject >= 0], minlength=len(self.all_names))
-        self.shown = [code for code, size in enumerate(self.members) if sizes.status(int(size)) != "suppressed"]
+        self.members, self.shown = members_and_shown(self.of_subject, len(self.all_names), sizes)
         self.names = tuple(self.all_names[code] for code in self.shown)
         pairs = scores.pairs
         subjects = len(pairs.subjects)
@@ -151,6 +150,12 @@ def group_codes(scores: ComparisonScores, groups: Mapping[str, str]) -> tuple[In
         raise AssessmentError("No subject of the comparisons is in a group: key the groups by the same subjects.")
     number = {name: code for code, name in enumerate(names)}
     return np.array([-1 if label is None else number[label] for label in labels], dtype=np.int64), names
+
+
+def members_and_shown(of_subject: IntArray, groups: int, sizes: GroupSizes) -> tuple[IntArray, list[int]]:
+    """Return how many subjects each group has, [groups], and the codes of those that are large enough to be shown."""
+    members = np.bincount(of_subject[of_subject >= 0], minlength=groups)
+    return members, [code for code, size in enumerate(members) if sizes.status(int(size)) != "suppressed"]
 
 
 def error_rates_by_group(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from countenance.assessment.arrays import FloatArray, IntArray
-from countenance.assessment.differential import group_codes
+from countenance.assessment.differential import group_codes, members_and_shown
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes
 from countenance.assessment.pairs import ComparisonScores
 from countenance.assessment.verification import ThresholdResampler
@@ -46,8 +46,7 @@ class GroupErrorsAtFar:
         sizes: GroupSizes = DEFAULT_GROUP_SIZES,
     ) -> None:
         of_subject, self.all_names = group_codes(scores, groups)
-        self.members = np.bincount(of_subject[of_subject >= 0], minlength=len(self.all_names))
-        shown = [code for code, size in enumerate(self.members) if sizes.status(int(size)) != "suppressed"]
+        self.members, shown = members_and_shown(of_subject, len(self.all_names), sizes)
         self.names = tuple(self.all_names[code] for code in shown)
         pairs = scores.pairs
         self.subjects = len(pairs.subjects)

@@ -20,7 +20,9 @@ from countenance.network.layers import Activation, ParametricReLU
 def accelerated(network: nn.Module, *, enabled: bool = True) -> Iterator[None]:
     """Within it, each BatchNorm2d and the PReLU behind it are one operation.
 
-    That is so in float32, in training and in evaluation without gradients; elsewhere the two do their work as ever. A pair are two neighbours in an ``nn.Sequential``, or two modules that a block names in its ``fused_pairs``. A PReLU
+    That is so in float32, in training and in evaluation without gradients; elsewhere the two do their work as ever.
+
+    A pair are two neighbours in an ``nn.Sequential``, or two modules that a block names in its ``fused_pairs``. A PReLU
     alone is done by the same kernels; a normalisation alone isn't, since torch's own is as fast. Weights and running
     statistics stay the network's own, under their names; afterwards it is as it was. The outputs agree with the
     ordinary modules' to about 1e-6 of their size. The first use on a machine compiles the kernels, which takes some
