@@ -39,6 +39,15 @@ TINY: dict[str, Any] = {
 }
 
 
+def end_runs() -> None:
+    """End every MLflow run that is open: a test's, or the one that kedro-mlflow leaves open within a process.
+
+    With a run open, kedro-mlflow takes the tracking server from it and does not read `mlflow.yml`.
+    """
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+
+
 class Chain:
     """Runs rooms of the project in an environment whose data lie in a temporary folder."""
 
@@ -54,17 +63,17 @@ class Chain:
         (environment / "parameters_tiny.yml").write_text(yaml.safe_dump(TINY))
 
     def run(self, *rooms: str, **parameters: Any) -> None:
-        """Run rooms as `kedro run --env tiny --pipelines …` does."""
+        """Run rooms as `kedro run --env tiny --pipelines …` does: with no MLflow run open, as in a process of its own."""
         from kedro.framework.session import KedroSession
         from kedro.framework.startup import bootstrap_project
 
+        end_runs()
         bootstrap_project(PROJECT)
         with KedroSession.create(
             PROJECT, env="tiny", conf_source=str(self.folder / "conf"), runtime_params=parameters
         ) as session:
             session.run(pipeline_names=list(rooms))
-        while mlflow.active_run() is not None:  # kedro-mlflow may leave its run open within a process
-            mlflow.end_run()
+        end_runs()
 
     def catalog(self) -> Any:
         """The data catalog of this environment."""
