@@ -26,6 +26,13 @@ Images = NDArray[np.uint8]
 LARGEST_CHANGE: Final = 2.0
 """A box doesn't become more than so many times larger or smaller in a round, nor move by more than half its side."""
 
+DECIDING_ROUNDS: Final = 2
+"""The last so many rounds tell whether it is a face, and read it mirrored, too. Before, the box is on its way: proposals
+of turned heads are often half as large as the head, and read like no face until the landmarks have led to all of it."""
+
+HOPELESS: Final = 0.1
+"""What is less probable than this in a round before is no place to go on from."""
+
 SMALLEST_SPREAD: Final = 0.1
 """Five points that lie closer together than this share of the box they were read in make no face."""
 
@@ -37,7 +44,7 @@ class LocatedFaces:
     Attributes:
         photo: [M] index of the photo.
         box_xywh: [M, 4] the box around the landmarks, in the photo's pixels.
-        probability: [M] that it is a face: the geometric mean over the rounds.
+        probability: [M] that it is a face: the geometric mean over the deciding rounds.
         landmarks: [M, K, 2] in the photo's pixels.
         visibility: [M, K] in 0..1.
         pose_deg: [M, 3] yaw, pitch, roll.
@@ -73,7 +80,7 @@ def locate_faces(
     threshold: float,
     batch_size: int,
 ) -> LocatedFaces:
-    """Read every candidate, move its box to where the landmarks say, and read again; in the last round mirrored, too.
+    """Read every candidate, move its box to where the landmarks say, and read again.
 
     Args:
         model: what reads.
@@ -84,17 +91,21 @@ def locate_faces(
         batch_size: views a batch.
     """
     boxes, photo = candidates.box_xywh, candidates.photo
-    # A place that is no face often reads like one in one square and not in the other: all rounds have a say.
+    deciding = min(rounds, DECIDING_ROUNDS)
+    # A place that is no face often reads like one in one square and not in the other: more than one round has a say.
     product = np.ones(len(photo))
     for number in range(rounds):
-        is_last = number == rounds - 1
-        faces = _read(model, photos, photo, boxes, batch_size, mirrored=is_last)
-        product *= faces.probability
-        # No factor exceeds 1, so what is too little by now stays so.
-        hopeful = (product >= threshold**rounds) & (product > 0)
+        decides = number >= rounds - deciding
+        faces = _read(model, photos, photo, boxes, batch_size, mirrored=decides)
+        if decides:
+            product *= faces.probability
+            # No factor exceeds 1, so what is too little by now stays so.
+            hopeful = (product >= threshold**deciding) & (product > 0)
+        else:
+            hopeful = faces.probability >= min(HOPELESS, threshold)
         faces, product = faces.take(hopeful), product[hopeful]
         boxes, photo = faces.box_xywh, faces.photo
-    return replace(faces, probability=(product ** (1 / rounds)).astype(np.float32))
+    return replace(faces, probability=(product ** (1 / deciding)).astype(np.float32))
 
 
 def boxes_towards(around_landmarks: Floats, before: Floats) -> Floats:

@@ -80,8 +80,8 @@ def test_attributes_are_the_mean_of_the_last_box_view_and_the_aligned_view():
             age, male = next(opinions)
             return said | {"age_years": np.full(len(views), age), "gender_logit": np.full(len(views), male)}
 
-    # A first round, the second with its mirror image, the aligned face with its mirror image.
-    opinions = iter([(99.0, -100.0), (20.0, -100.0), (30.0, -100.0), (60.0, 100.0), (70.0, 100.0)])
+    # Two rounds that decide, each with its mirror image; the aligned face with its mirror image.
+    opinions = iter([(99.0, -100.0), (99.0, -100.0), (20.0, -100.0), (30.0, -100.0), (60.0, 100.0), (70.0, 100.0)])
     box = (50.0, 40.0, 100 * ASPECT, 100.0)
     model = FaceAnalyzer(Opinionated(), AnalyzerConfiguration(rounds=2, largest_number_of_faces=1))
     (faces,) = model.analyze([scene(240, 240, [box])])
@@ -154,21 +154,44 @@ def test_a_further_round_moves_a_box_that_began_askew():
     assert max(errors[1:]) < 3
 
 
-def test_a_face_is_as_probable_as_the_geometric_mean_of_its_readings():
-    class Doubtful(OracleModel):
-        def read(self, views):
-            said = dict(super().read(views))
-            # 0.5 at first, then 0.8, mirrored 0.6
-            logit = (0.0, np.log(0.8 / 0.2), np.log(0.6 / 0.4), 0.0, 0.0)[self.views_read - 1]
-            said["face_logit"] = np.full(len(views), logit, np.float32)
-            return said
+class Doubtful(OracleModel):
+    """Says of the one face's views, one after the other, how probable a face is."""
 
+    def __init__(self, *probabilities: float) -> None:
+        super().__init__(copies=1)
+        self.probabilities = iter(probabilities)
+
+    def read(self, views):
+        said = dict(super().read(views))
+        probability = next(self.probabilities, 0.5)  # nothing depends on what is said of the aligned face
+        return said | {"face_logit": np.full(len(views), np.log(probability / (1 - probability)), np.float32)}
+
+
+def test_a_face_is_as_probable_as_the_geometric_mean_of_its_last_two_readings():
+    # What the first of three rounds says doesn't count, the other two are read mirrored, too.
+    said = (0.2, 0.5, 0.9, 0.8, 0.6)
     photo = scene(240, 240, [(60, 60, 90 * ASPECT, 90)])
-    twice = AnalyzerConfiguration(face_threshold=0.55, rounds=2)
-    ((face,),) = FaceAnalyzer(Doubtful(copies=1), twice).analyze([photo])
-    assert face.face_probability == pytest.approx(np.sqrt(0.5 * np.sqrt(0.8 * 0.6)))
-    stricter = twice.model_copy(update={"face_threshold": 0.6})
-    assert FaceAnalyzer(Doubtful(copies=1), stricter).analyze([photo]) == [[]]
+    thrice = AnalyzerConfiguration(face_threshold=0.67, rounds=3)
+    ((face,),) = FaceAnalyzer(Doubtful(*said), thrice).analyze([photo])
+    assert face.face_probability == pytest.approx(np.sqrt(np.sqrt(0.5 * 0.9) * np.sqrt(0.8 * 0.6)))
+    stricter = thrice.model_copy(update={"face_threshold": 0.69})
+    assert FaceAnalyzer(Doubtful(*said), stricter).analyze([photo]) == [[]]
+
+
+def test_a_single_round_decides_alone():
+    photo = scene(240, 240, [(60, 60, 90 * ASPECT, 90)])
+    ((face,),) = FaceAnalyzer(Doubtful(0.95, 0.95), AnalyzerConfiguration(rounds=1)).analyze([photo])
+    assert face.face_probability == pytest.approx(0.95)
+
+
+def test_a_place_that_looks_like_no_face_at_first_is_left():
+    photo = scene(240, 240, [(60, 60, 90 * ASPECT, 90)])
+    model = Doubtful(0.05, 0.99, 0.99, 0.99, 0.99)
+    assert FaceAnalyzer(model, AnalyzerConfiguration(rounds=3)).analyze([photo]) == [[]]
+    assert model.views_read == 1
+    # Whoever asks for anything at all gets it.
+    everything = AnalyzerConfiguration(rounds=3, face_threshold=0.0)
+    assert len(FaceAnalyzer(Doubtful(0.05, 0.99, 0.99, 0.99, 0.99), everything).analyze([photo])[0]) == 1
 
 
 def test_an_array_that_is_no_photo_is_refused():
