@@ -1,7 +1,7 @@
 """Every way to distil in one frame: the same student, the same photos, the same number of crops, several seeds.
 
-The students are the distillation room's without the heads of the other tasks, trained on identity alone, so that every
-crop serves what is compared. What suits a method best (learning rate, scale, margin, weights) is its own; the network,
+The students have no heads of the other tasks and are trained on identity alone, so that every crop serves what is
+compared. What suits a method best (learning rate, scale, margin, weights) is its own; the network,
 its first weights, the batches and the schedule are common to all. A method that can learn from faces without a name may
 be given them.
 """
@@ -28,7 +28,9 @@ from countenance.learning.outputs import network_outputs
 from countenance.learning.recipe import DistillationConfiguration, StudentDistilled, train_student_distilled
 from countenance.learning.recognition import RecognitionConfiguration, identity_alone
 from countenance.learning.tables import curves_table, effort_summary
+from countenance.learning.teachers.configuration import TeacherSees
 from countenance.learning.teachers.features import TeacherFeatures
+from countenance.network.configuration import NetworkConfiguration
 from countenance.network.soft_losses import SoftTargetConfiguration
 from countenance.progress import track
 
@@ -59,18 +61,24 @@ class ComparedMethod(Configuration):
 
 
 class MethodComparisonConfiguration(Configuration):
-    """Parameters of the method comparison room; the student is the distillation room's.
+    """Parameters of the method comparison room.
 
     Attributes:
         steps: of every training.
         seeds: each gives one training a row.
         rows: by name, in the order of the table.
-        judged: how they are compared.
+        only: names of the rows that are wanted, such as the few of a longer training; none named: all.
+        network: the student, of which identity alone is built; None: the distillation room's.
+        teacher_sees: whether the teacher looks at the crop, once for all rows, or at every crop as it is varied.
+        judged: how they are compared. Contrasts between rows that aren't wanted are left out.
     """
 
     steps: int = Field(ge=1)
     seeds: tuple[int, ...] = Field(min_length=1)
     rows: dict[str, ComparedMethod] = Field(min_length=2)
+    only: tuple[str, ...] = ()
+    network: NetworkConfiguration | None = None
+    teacher_sees: TeacherSees = "crop"
     judged: MethodAssessment = MethodAssessment()
 
     @model_validator(mode="after")
@@ -80,10 +88,25 @@ class MethodComparisonConfiguration(Configuration):
             raise ValueError("a seed is there twice: training from it again would tell nothing new")
         if TEACHER in self.rows:
             raise ValueError(f"the row '{TEACHER}' is the teacher's own: give it another name")
-        unknown = self.judged.named - set(self.rows)
-        if unknown:
-            raise ValueError(f"'judged' names the row '{min(unknown)}', which isn't among the rows")
+        for what, named in (("judged", self.judged.named), ("only", set(self.only))):
+            unknown = named - set(self.rows)
+            if unknown:
+                raise ValueError(f"'{what}' names the row '{min(unknown)}', which isn't among the rows")
+        left_out = {self.judged.reference, self.judged.headline} - set(self.wanted)
+        if left_out:
+            raise ValueError(f"'only' leaves out the row '{min(left_out)}', which the others are judged by")
         return self
+
+    @property
+    def wanted(self) -> dict[str, ComparedMethod]:
+        """The rows that are trained, in the order of the table."""
+        return {row: compared for row, compared in self.rows.items() if row in self.only or not self.only}
+
+    @property
+    def judged_wanted(self) -> MethodAssessment:
+        """How the wanted rows are compared."""
+        contrasts = tuple(pair for pair in self.judged.contrasts if set(pair) <= set(self.wanted))
+        return self.judged.model_copy(update={"contrasts": contrasts})
 
 
 @dataclass(frozen=True)
@@ -108,9 +131,10 @@ def student_of(
 ) -> DistillationConfiguration:
     """The distillation room's parameters for one row: identity alone, its method and rate, the comparison's steps.
 
-    The warm-up keeps its share of the steps. The teacher looks at the crops as they are stored, once for all rows.
+    The warm-up keeps its share of the steps.
     """
     compared, asked = comparison.rows[row], configuration.training
+    network = comparison.network or configuration.network
     schedule = RecognitionConfiguration(steps=comparison.steps, learning_rate=compared.learning_rate)
     batches, training = identity_alone(configuration.batches, asked, schedule)
     warmup = round(asked.warmup_steps * comparison.steps / asked.steps)
@@ -118,12 +142,13 @@ def student_of(
         learning_rate=compared.learning_rate,
         method=compared.method,
         unnamed_as_classes=compared.unnamed_as_classes,
+        teacher_sees="crop" if isinstance(compared.method, Alone) else comparison.teacher_sees,
     )
     return configuration.model_copy(
         update={
             "seed": seed,
             # Without the other heads, which nothing would be asked of.
-            "network": configuration.network.model_copy(update={"tasks": "identity"}),
+            "network": network.model_copy(update={"tasks": "identity"}),
             "soft": SoftTargetConfiguration(),
             "batches": batches,
             "training": training.model_copy(update={"warmup_steps": warmup, "gradient_statistics_every": 0}),
@@ -144,7 +169,7 @@ def planned_students(
     data, taught = data_digest(manifest, crops, configuration.network.landmark_scheme), teacher.identity
     plan = []
     for seed in comparison.seeds:
-        for row, compared in comparison.rows.items():
+        for row, compared in comparison.wanted.items():
             alone = isinstance(compared.method, Alone)
             student = student_of(configuration, comparison, row, seed)
             digest = fingerprint(what_counts(student, without=_NOT_READ), data, None if alone else taught)
@@ -170,7 +195,8 @@ def run_comparison(
         crops: the crop store.
         configuration: of the distillation room.
         comparison: the rows, steps and seeds.
-        teacher: its features of the training faces, the unnamed ones included where a row is to learn from them.
+        teacher: its features of the training faces, the unnamed ones included where a row is to learn from them; with
+            the teacher itself where that is to look at every crop as it is varied.
         folder: holds a folder a run, named by a digest of all that the run depends on.
 
     Returns:

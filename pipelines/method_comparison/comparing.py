@@ -44,11 +44,11 @@ def compare_methods(
     compared = narrowed_comparison(comparison)
     found = assess_methods(
         with_five_points(manifest),
-        list(compared.rows),
+        list(compared.wanted),
         compared.seeds,
         said=_said(runs, folder),
         teacher=teacher,
-        judged=compared.judged,
+        judged=compared.judged_wanted,
         configuration=configuration,
     )
     return {
@@ -79,7 +79,7 @@ def compare_groups(
     return assess_method_groups(
         with_five_points(manifest),
         groups,
-        list(compared.rows),
+        list(compared.wanted),
         compared.seeds,
         said=_said(runs, folder),
         reference=compared.judged.reference,

@@ -12,6 +12,7 @@ def run_comparison(
     manifest: pd.DataFrame,
     crops: Any,
     features: Any,
+    trained: Any,
     seal: dict[str, Any],
     distillation: dict[str, Any],
     comparison: dict[str, Any],
@@ -19,10 +20,13 @@ def run_comparison(
 ) -> list[dict[str, Any]]:
     """Train the student in every way, and keep what each says; finished runs aren't done again."""
     from countenance.learning import method_comparison as room
+    from countenance.learning.teacher_features import with_live_teacher
     from pipelines.method_comparison.comparing import narrowed_comparison, narrowed_distillation
 
     student, rows = narrowed_distillation(distillation), narrowed_comparison(comparison)
-    return room.run_comparison(manifest, crops, student, rows, teacher=features, folder=Path(folder))
+    sees, augmentation = rows.teacher_sees, student.augmentation
+    teacher = with_live_teacher(features, student.teacher, sees, augmentation, trained=trained)
+    return room.run_comparison(manifest, crops, student, rows, teacher=teacher, folder=Path(folder))
 
 
 def assess_comparison(

@@ -16,6 +16,7 @@ def create_pipeline() -> Pipeline:
                     "manifest": "manifest",
                     "crops": "crops",
                     "features": "teacher_features",
+                    "trained": "all_in_one_network",
                     "seal": "validation_seal",
                     "distillation": "params:distillation",
                     "comparison": comparison,

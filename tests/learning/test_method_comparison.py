@@ -84,6 +84,48 @@ def test_the_warm_up_keeps_its_share():
     assert student_of(STUDENT, compared, "alone", 1).training.warmup_steps == 5
 
 
+def test_the_student_may_be_another_than_the_distillation_rooms_and_only_a_taught_one_has_a_teacher_that_looks():
+    larger = NETWORK.model_copy(update={"widths": (8, 8, 16, 16)})
+    compared = comparison().model_copy(update={"network": larger, "teacher_sees": "augmented"})
+    alone, taught = (student_of(STUDENT, compared, row, 1) for row in ("alone", "weighted"))
+    assert alone.network == taught.network == larger.model_copy(update={"tasks": "identity"})
+    assert (alone.distilled.teacher_sees, taught.distilled.teacher_sees) == ("crop", "augmented")
+
+
+def test_only_the_wanted_rows_are_trained_and_held_against_one_another(world, teacher):
+    compared = MethodComparisonConfiguration.model_validate({
+        **comparison().model_dump(), "only": ["weighted", "alone"],
+        "judged": {"contrasts": [["weighted", "named_only"], ["weighted", "alone"]]},
+    })  # fmt: skip
+    assert [run.row for run in planned_students(*world, STUDENT, compared, teacher=teacher)] == ["alone", "weighted"]
+    assert compared.judged_wanted.contrasts == (("weighted", "alone"),)
+    assert list(comparison().wanted) == ["alone", "weighted", "named_only"]
+
+
+class Watchful:
+    """A teacher that says the same of every crop, and counts them."""
+
+    name, identity, dimension = "watchful", "watchful", NETWORK.embedding_dimension
+
+    def __init__(self) -> None:
+        self.seen: list[np.ndarray] = []
+
+    def embed(self, crops: np.ndarray) -> np.ndarray:
+        self.seen.extend(crops)
+        return np.full((len(crops), self.dimension), 0.5, dtype=np.float32)
+
+
+def test_a_teacher_that_is_to_look_sees_every_crop_as_it_is_varied(world, teacher, tmp_path):
+    compared = comparison(alone=ALONE, weighted=weighted()).model_copy(update={"teacher_sees": "augmented"})
+    watchful = Watchful()
+    live = teacher.with_live(watchful)
+    runs = run_comparison(*world, STUDENT, compared, teacher=live, folder=tmp_path)
+    assert len(watchful.seen) == 2 * 12  # the student alone has no teacher
+    assert len({crop.tobytes() for crop in watchful.seen}) == len(watchful.seen)
+    digests = [run.digest for run in planned_students(*world, STUDENT, comparison(), teacher=teacher)]
+    assert [run["digest"] in digests for run in runs] == [True, False]
+
+
 def test_each_student_is_told_with_its_method_and_asked_about_named_held_out_people_alone(world, finished):
     runs, folder = finished
     assert [(run["row"], run["method"], run["unnamed_as_classes"]) for run in runs] == [
