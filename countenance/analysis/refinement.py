@@ -27,8 +27,9 @@ LARGEST_CHANGE: Final = 2.0
 """A box doesn't become more than so many times larger or smaller in a round, nor move by more than half its side."""
 
 DECIDING_ROUNDS: Final = 2
-"""The last so many rounds tell whether it is a face, and read it mirrored, too. Before, the box is on its way: proposals
-of turned heads are often half as large as the head, and read like no face until the landmarks have led to all of it."""
+"""The last so many rounds tell whether it is a face, and read it mirrored, too. Before, the box is on its way:
+proposals of turned heads are often half as large as the head, and read like no face until the landmarks have led to all
+of it."""
 
 HOPELESS: Final = 0.1
 """What is less probable than this in a round before is no place to go on from."""

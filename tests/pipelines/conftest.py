@@ -63,7 +63,7 @@ class Chain:
         (environment / "parameters_tiny.yml").write_text(yaml.safe_dump(TINY))
 
     def run(self, *rooms: str, **parameters: Any) -> None:
-        """Run rooms as `kedro run --env tiny --pipelines …` does: with no MLflow run open, as in a process of its own."""
+        """Run rooms as `kedro run --env tiny --pipelines …` does; a test's MLflow run isn't theirs."""
         from kedro.framework.session import KedroSession
         from kedro.framework.startup import bootstrap_project
 
