@@ -68,6 +68,7 @@ class MethodComparisonConfiguration(Configuration):
         seeds: each gives one training a row.
         rows: by name, in the order of the table.
         only: names of the rows that are wanted, such as the few of a longer training; none named: all.
+        batch_size: crops a batch; None: as many as the distillation room's.
         network: the student, of which identity alone is built; None: the distillation room's.
         teacher_sees: whether the teacher looks at the crop, once for all rows, or at every crop as it is varied.
         judged: how they are compared. Contrasts between rows that aren't wanted are left out.
@@ -77,6 +78,7 @@ class MethodComparisonConfiguration(Configuration):
     seeds: tuple[int, ...] = Field(min_length=1)
     rows: dict[str, ComparedMethod] = Field(min_length=2)
     only: tuple[str, ...] = ()
+    batch_size: int | None = Field(default=None, ge=2)
     network: NetworkConfiguration | None = None
     teacher_sees: TeacherSees = "crop"
     judged: MethodAssessment = MethodAssessment()
@@ -135,8 +137,11 @@ def student_of(
     """
     compared, asked = comparison.rows[row], configuration.training
     network = comparison.network or configuration.network
+    mix = configuration.batches.model_copy(
+        update={"batch_size": comparison.batch_size or configuration.batches.batch_size}
+    )
     schedule = RecognitionConfiguration(steps=comparison.steps, learning_rate=compared.learning_rate)
-    batches, training = identity_alone(configuration.batches, asked, schedule)
+    batches, training = identity_alone(mix, asked, schedule)
     warmup = round(asked.warmup_steps * comparison.steps / asked.steps)
     distilled = StudentDistilled(
         learning_rate=compared.learning_rate,

@@ -86,9 +86,10 @@ def test_the_warm_up_keeps_its_share():
 
 def test_the_student_may_be_another_than_the_distillation_rooms_and_only_a_taught_one_has_a_teacher_that_looks():
     larger = NETWORK.model_copy(update={"widths": (8, 8, 16, 16)})
-    compared = comparison().model_copy(update={"network": larger, "teacher_sees": "augmented"})
+    compared = comparison().model_copy(update={"network": larger, "teacher_sees": "augmented", "batch_size": 7})
     alone, taught = (student_of(STUDENT, compared, row, 1) for row in ("alone", "weighted"))
     assert alone.network == taught.network == larger.model_copy(update={"tasks": "identity"})
+    assert (alone.batches.batch_size, student_of(STUDENT, comparison(), "alone", 1).batches.batch_size) == (7, 12)
     assert (alone.distilled.teacher_sees, taught.distilled.teacher_sees) == ("crop", "augmented")
 
 
