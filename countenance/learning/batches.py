@@ -210,7 +210,8 @@ class FaceDataset:
     def _scene_sample(self, row: int, generator: np.random.Generator) -> _Sample:
         scene = self._scenes[row]
         if generator.random() < self._configuration.scene_regions:
-            sample = region_of_scene(scene, self._crop(row, "scene"), self._grid, generator)
+            near = self._configuration.regions_near_faces
+            sample = region_of_scene(scene, self._crop(row, "scene"), self._grid, generator, near=near)
         else:
             others = [scene]
             if generator.random() < SCENES_BESIDE_EACH_OTHER:

@@ -139,7 +139,13 @@ def part_of_scenes(
 
 
 def region_of_scene(
-    scene: Scene, pixels: Pixels, grid: CellGrid, generator: np.random.Generator, *, background: float = 0.7
+    scene: Scene,
+    pixels: Pixels,
+    grid: CellGrid,
+    generator: np.random.Generator,
+    *,
+    background: float = 0.7,
+    near: float = 0.4,
 ) -> SceneSample:
     """The view around a box that misses a face by more or less.
 
@@ -149,12 +155,13 @@ def region_of_scene(
         grid: says the view's size.
         generator: of all that is random.
         background: chance to look for a box that shows no face.
+        near: chance that such a box lies at a face all the same: a piece of it, or more than it.
     """
     wanted_low, wanted_high = (0.0, BACKGROUND_OVERLAP) if generator.random() < background else (FACE_OVERLAP, 1.0)
     box, overlap, face = scene.boxes[0], 1.0, 0
     for _ in range(12):
         face = int(generator.integers(len(scene.boxes)))
-        box = _near(scene.boxes[face], pixels.shape, generator, far=wanted_high < FACE_OVERLAP)
+        box = _near(scene.boxes[face], pixels.shape, generator, far=wanted_high < FACE_OVERLAP, near=near)
         overlap = float(intersection_over_union(box, scene.boxes).max())
         if wanted_low <= overlap <= wanted_high:
             break
@@ -229,11 +236,11 @@ def _shown(boxes: Floats, window: tuple[int, int, bool], size: int) -> Floats:
     return np.asarray(inside.prod(axis=1) / boxes[:, 2:].prod(axis=1), dtype=np.float32)
 
 
-def _near(box: Floats, shape: tuple[int, ...], generator: np.random.Generator, *, far: bool) -> Floats:
-    """A square near a face, or, if ``far``, anywhere in the photo and of any size."""
+def _near(box: Floats, shape: tuple[int, ...], generator: np.random.Generator, *, far: bool, near: float) -> Floats:
+    """A square that frames a face, or, if ``far``, of any size: by the chance ``near`` at the face, or anywhere."""
     side = float(box[2:].max())
     middle = box[:2] + box[2:] / 2
-    if far and generator.random() < 0.6:
+    if far and generator.random() < 1.0 - near:
         height, width = shape[:2]
         middle = generator.uniform([0, 0], [width, height]).astype(np.float32)
         side *= float(np.exp(generator.uniform(np.log(0.25), np.log(1.2))))

@@ -27,6 +27,8 @@ class BatchConfiguration(Configuration):
         localisation_share: relative share of box crops, faces and others: landmarks, pose, face or not.
         scenes_share: relative share of parts and regions of whole photos: where faces are, face or not.
         scene_regions: share of the scenes' places that hold regions; the others hold parts.
+        regions_near_faces: share of the regions without a face that lie at one all the same: a piece of a face, or much
+            more than it. Faces overlooked for a piece of themselves ask for more of them.
         source_weights: how often a source's rows come, relative to their number; 1 where none is given.
         unnamed_as_classes: an unnamed face with an aligned crop counts as a person of its own in the identity stream.
             Distillation then learns from what the teacher says of it.
@@ -41,6 +43,7 @@ class BatchConfiguration(Configuration):
     localisation_share: float = Field(default=0.25, ge=0.0)
     scenes_share: float = Field(default=0.0, ge=0.0)
     scene_regions: float = Field(default=0.4, ge=0.0, le=1.0)
+    regions_near_faces: float = Field(default=0.4, ge=0.0, le=1.0)
     source_weights: dict[str, Annotated[float, Field(ge=0.0)]] = Field(default_factory=dict)
     unnamed_as_classes: bool = False
     decoded_mebibytes: int = Field(default=1536, ge=0)

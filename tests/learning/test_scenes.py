@@ -90,6 +90,16 @@ def test_a_region_that_misses_the_face_is_none_and_one_that_frames_it_has_its_la
     assert 0 < BACKGROUND_OVERLAP < 0.5
 
 
+@pytest.mark.parametrize(("near", "least", "most"), [(0.0, 0.0, 0.5), (1.0, 0.7, 1.0)])
+def test_regions_without_a_face_lie_at_one_as_often_as_asked_for(near: float, least: float, most: float):
+    shown = []
+    for seed in range(150):
+        sample = region_of_scene(*one_scene(), GRID, np.random.default_rng(seed), background=1.0, near=near)
+        if sample.is_face == 0:
+            shown.append(bool(is_red(sample.pixels).any()))
+    assert least <= np.mean(shown) <= most
+
+
 def test_the_scenes_of_a_manifest_hold_all_faces_of_their_photo_in_the_scenes_pixels():
     boxes = [np.array([10.0, 20.0, 30.0, 40.0]), np.array([100.0, 20.0, 30.0, 40.0]), np.array([0.0, 0.0, 9.0, 9.0])]
     manifest = pd.DataFrame({
