@@ -88,7 +88,7 @@ def require_sound_face(face: LabelledFace) -> None:
 
 
 def require_face_in_photo(face: LabelledFace, shape: tuple[int, ...]) -> None:
-    """Refuse a box that lies outside a photo of this shape ([H, W, ...]).
+    """Refuse a box that lies outside a photo of this shape ([H, W, ...]), or beside its middle where it belongs there.
 
     Raises:
         CorruptRecordError: it does.
@@ -98,6 +98,11 @@ def require_face_in_photo(face: LabelledFace, shape: tuple[int, ...]) -> None:
     x, y, width, height = (float(value) for value in face.box_xywh)
     if x >= shape[1] or y >= shape[0] or x + width <= 0 or y + height <= 0:
         raise CorruptRecordError("box outside the photo", "A face box lies outside its photo.")
+    if face.is_central and not (x <= shape[1] / 2 <= x + width and y <= shape[0] / 2 <= y + height):
+        raise CorruptRecordError(
+            "not in the middle",
+            "A face box doesn't hold the middle of its photo, where this source shows whom it names: it is of another.",
+        )
 
 
 def _require_box(face: LabelledFace) -> None:

@@ -80,3 +80,12 @@ def test_a_box_outside_its_photo_is_refused(outside: np.ndarray):
 def test_a_box_that_is_partly_in_the_photo_passes():
     require_face_in_photo(LabelledFace(box_xywh=box(-9, -9, 10, 10)), (40, 50, 3))
     require_face_in_photo(LabelledFace(), (40, 50, 3))
+
+
+@pytest.mark.parametrize("beside", [box(60, 5, 30, 90), box(5, 51, 90, 40), box(0, 0, 49, 99)])
+def test_a_face_that_belongs_in_the_middle_and_lies_beside_it_is_refused(beside: np.ndarray):
+    with pytest.raises(CorruptRecordError, match="doesn't hold the middle of its photo") as refused:
+        require_face_in_photo(LabelledFace(box_xywh=beside, is_central=True), (100, 100, 3))
+    assert refused.value.reason == "not in the middle"
+    require_face_in_photo(LabelledFace(box_xywh=beside), (100, 100, 3))
+    require_face_in_photo(LabelledFace(box_xywh=box(40, 20, 30, 60), is_central=True), (100, 100, 3))

@@ -24,6 +24,7 @@ Reason = Literal[
     "unknown code",
     "box without size",
     "box outside the photo",
+    "not in the middle",
     "coincident landmarks",
     "wrong size",
     "nothing to cut",
@@ -75,6 +76,8 @@ class LabelledFace:
     age_std: float | None = None
     alignment_points: NDArray[np.float32] | None = None
     """[5, 2] where a source that aligns its photos puts the five points: good for cutting, but no label."""
+    is_central: bool = False
+    """Whether the source promises that this face is the one in the middle of its photo."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Protected attributes, e.g. ``{"skin_tone": "darker"}``; they go to their own table."""
 

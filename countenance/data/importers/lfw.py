@@ -56,6 +56,8 @@ class LfwImporter:
                 5, 2
             ),
             gender=gender,
+            # The photos were cut out around the person who is named; a detector may have preferred somebody else.
+            is_central=True,
             groups={"gender": gender} if gender else {},
         )
         return LabelledPhoto(
