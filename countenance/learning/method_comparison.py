@@ -28,6 +28,7 @@ from countenance.learning.outputs import network_outputs
 from countenance.learning.recipe import DistillationConfiguration, StudentDistilled, train_student_distilled
 from countenance.learning.recognition import RecognitionConfiguration, identity_alone
 from countenance.learning.tables import curves_table, effort_summary
+from countenance.learning.teachers.asking import check_dimension
 from countenance.learning.teachers.configuration import TeacherSees
 from countenance.learning.teachers.features import TeacherFeatures
 from countenance.network.configuration import NetworkConfiguration
@@ -212,6 +213,8 @@ def run_comparison(
         DataError: there is nothing to train on, or nobody to compare on; the note of a finished run is damaged.
         ModelError: the teacher doesn't know a face that a row learns from, or doesn't fit the student.
     """
+    # Found out before the student alone is trained, which asks no teacher.
+    check_dimension(teacher.dimension, (comparison.network or configuration.network).embedding_dimension)
     runs = []
     plan = planned_students(manifest, crops, configuration, comparison, teacher=teacher)
     for run in track(plan, what="method comparison", total=len(plan), unit="run"):

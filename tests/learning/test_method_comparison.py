@@ -259,6 +259,8 @@ def test_a_student_alone_cannot_learn_from_faces_without_a_name():
         ),
         ({"judged": {"reference": "nobody"}}, "names the row 'nobody'"),
         ({"judged": {"contrasts": [("weighted", "adaptive")]}}, "names the row 'adaptive'"),
+        ({"only": ["weighted", "adaptive"]}, "'only' names the row 'adaptive'"),
+        ({"only": ["weighted"]}, "leaves out the row 'alone'"),
     ],
 )
 def test_a_comparison_that_could_not_be_judged_is_refused_before_anything_is_trained(changes, said):
@@ -266,6 +268,16 @@ def test_a_comparison_that_could_not_be_judged_is_refused_before_anything_is_tra
     MethodComparisonConfiguration.model_validate(usual)
     with pytest.raises(ValidationError, match=said):
         MethodComparisonConfiguration.model_validate(usual | changes)
+
+
+def test_a_student_whose_embedding_does_not_fit_the_teacher_is_refused_before_anything_is_trained(
+    world, teacher, tmp_path
+):
+    longer = NETWORK.model_copy(update={"embedding_dimension": NETWORK.embedding_dimension + 1})
+    compared = comparison().model_copy(update={"network": longer})
+    with pytest.raises(ModelError, match="set 'network.embedding_dimension'"):
+        run_comparison(*world, STUDENT, compared, teacher=teacher, folder=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_a_named_held_out_face_nothing_is_trained(world, teacher, tmp_path):
