@@ -23,7 +23,7 @@ MODELS: Final = {
     "monitoring": "pipelines.monitoring.drift:MonitoringConfiguration",
     "reporting": "pipelines.reporting.faces:ReportingConfiguration",
     "ablation": "countenance.learning.ablation:AblationConfiguration",
-    "method_comparison": "countenance.learning.method_comparison:MethodComparisonConfiguration",
+    "method_comparison": "countenance.learning.compared_methods:MethodComparisonConfiguration",
     "student_search": "countenance.learning.student_search:StudentSearchConfiguration",
 }
 """The model of each room's parameters; imported only when a run needs it."""

@@ -15,101 +15,27 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
-from pydantic import Field, model_validator
 
-from countenance.assessment.method_comparison import TEACHER, MethodAssessment
-from countenance.configuration import Configuration
 from countenance.data.crop_store import CropStore
 from countenance.errors import DataError
+from countenance.learning.compared_methods import MethodComparisonConfiguration
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.kept_runs import data_digest, done_once, keep_table, kept_table, what_counts
-from countenance.learning.methods.choice import Alone, DistillationMethod
+from countenance.learning.methods.choice import Alone
 from countenance.learning.outputs import network_outputs
 from countenance.learning.recipe import DistillationConfiguration, StudentDistilled, train_student_distilled
 from countenance.learning.recognition import RecognitionConfiguration, identity_alone
 from countenance.learning.tables import curves_table, effort_summary
 from countenance.learning.teachers.asking import check_dimension
-from countenance.learning.teachers.configuration import TeacherSees
 from countenance.learning.teachers.features import TeacherFeatures
-from countenance.network.configuration import NetworkConfiguration
 from countenance.network.soft_losses import SoftTargetConfiguration
 from countenance.progress import track
 
 _NOT_READ: Final = ("teacher", "alone", "soft", "faulty")
 """Of the distillation room's parameters: the teacher counts with what it says."""
 
-_GIVES: Final = ("outputs", "curves")
-
-
-class ComparedMethod(Configuration):
-    """One row of the comparison.
-
-    Attributes:
-        method: a way to distil, with its own settings.
-        learning_rate: of its own.
-        unnamed_as_classes: whether faces without a name join; see :mod:`countenance.learning.methods.choice`.
-    """
-
-    method: DistillationMethod
-    learning_rate: float = Field(gt=0.0)
-    unnamed_as_classes: bool = False
-
-    @model_validator(mode="after")
-    def _alone_learns_from_names(self) -> ComparedMethod:
-        if isinstance(self.method, Alone) and self.unnamed_as_classes:
-            raise ValueError("a student alone learns from names, so faces without one cannot join it")
-        return self
-
-
-class MethodComparisonConfiguration(Configuration):
-    """Parameters of the method comparison room.
-
-    Attributes:
-        steps: of every training.
-        seeds: each gives one training a row.
-        rows: by name, in the order of the table.
-        only: names of the rows that are wanted, such as the few of a longer training; none named: all.
-        batch_size: crops a batch; None: as many as the distillation room's.
-        network: the student, of which identity alone is built; None: the distillation room's.
-        teacher_sees: whether the teacher looks at the crop, once for all rows, or at every crop as it is varied.
-        judged: how they are compared. Contrasts between rows that aren't wanted are left out.
-    """
-
-    steps: int = Field(ge=1)
-    seeds: tuple[int, ...] = Field(min_length=1)
-    rows: dict[str, ComparedMethod] = Field(min_length=2)
-    only: tuple[str, ...] = ()
-    batch_size: int | None = Field(default=None, ge=2)
-    network: NetworkConfiguration | None = None
-    teacher_sees: TeacherSees = "crop"
-    judged: MethodAssessment = MethodAssessment()
-
-    @model_validator(mode="after")
-    def _can_be_judged(self) -> MethodComparisonConfiguration:
-        # Found out before hours of training rather than after them.
-        if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError("a seed is there twice: training from it again would tell nothing new")
-        if TEACHER in self.rows:
-            raise ValueError(f"the row '{TEACHER}' is the teacher's own: give it another name")
-        for what, named in (("judged", self.judged.named), ("only", set(self.only))):
-            unknown = named - set(self.rows)
-            if unknown:
-                raise ValueError(f"'{what}' names the row '{min(unknown)}', which isn't among the rows")
-        left_out = {self.judged.reference, self.judged.headline} - set(self.wanted)
-        if left_out:
-            raise ValueError(f"'only' leaves out the row '{min(left_out)}', which the others are judged by")
-        return self
-
-    @property
-    def wanted(self) -> dict[str, ComparedMethod]:
-        """The rows that are trained, in the order of the table."""
-        return {row: compared for row, compared in self.rows.items() if row in self.only or not self.only}
-
-    @property
-    def judged_wanted(self) -> MethodAssessment:
-        """How the wanted rows are compared."""
-        contrasts = tuple(pair for pair in self.judged.contrasts if set(pair) <= set(self.wanted))
-        return self.judged.model_copy(update={"contrasts": contrasts})
+GIVES: Final = ("outputs", "curves")
+"""The tables that every training keeps."""
 
 
 @dataclass(frozen=True)
@@ -206,8 +132,8 @@ def run_comparison(
         folder: holds a folder a run, named by a digest of all that the run depends on.
 
     Returns:
-        A row a run: ``row``, ``seed``, ``method``, ``unnamed_as_classes``, ``learning_rate``, ``digest``, and what its
-        training cost.
+        A row a run: ``row``, ``seed``, ``method``, ``unnamed_as_classes``, ``learning_rate``, ``scale`` and ``margin``
+        (None where the method has none), ``digest``, and what its training cost.
 
     Raises:
         DataError: there is nothing to train on, or nobody to compare on; the note of a finished run is damaged.
@@ -218,15 +144,15 @@ def run_comparison(
     runs = []
     plan = planned_students(manifest, crops, configuration, comparison, teacher=teacher)
     for run in track(plan, what="method comparison", total=len(plan), unit="run"):
-        told = done_once(folder / run.digest, partial(_train_and_read, run, manifest, crops), gives=_GIVES)
-        distilled = run.student.distilled
+        told = done_once(folder / run.digest, partial(train_and_read, run, manifest, crops), gives=GIVES)
+        compared = comparison.rows[run.row]
         runs.append(
             {
                 "row": run.row,
                 "seed": run.student.seed,
-                "method": distilled.method.name,
-                "unnamed_as_classes": distilled.unnamed_as_classes,
-                "learning_rate": distilled.learning_rate,
+                "method": compared.method.name,
+                "unnamed_as_classes": compared.unnamed_as_classes,
+                **compared.settings,
                 "digest": run.digest,
                 **told,
             }
@@ -260,10 +186,25 @@ def _digest_of(runs: Sequence[Mapping[str, Any]], row: str, seed: int) -> str:
     return next((str(run["digest"]) for run in runs if (run["row"], run["seed"]) == (row, seed)), "")
 
 
-def _train_and_read(run: PlannedStudent, manifest: pd.DataFrame, crops: CropStore, folder: Path) -> dict[str, Any]:
-    named = manifest["is_face"] & manifest["subject_id"].notna() & (manifest["split"] != "train")
+def train_and_read(
+    run: PlannedStudent,
+    manifest: pd.DataFrame,
+    crops: CropStore,
+    folder: Path,
+    *,
+    splits: Sequence[str] = ("validation", "test"),
+) -> dict[str, Any]:
+    """Train one student, and keep what it says of the named faces of the splits; what its training cost.
+
+    Raises:
+        DataError: the splits hold no named face.
+    """
+    named = manifest["is_face"] & manifest["subject_id"].notna() & manifest["split"].isin(splits)
     if not named.any():
-        raise DataError("No held-out face has a name: identity cannot be compared; check the splits and the sources.")
+        raise DataError(
+            f"No face of the split {' or '.join(splits)} has a name, so identity cannot be compared: check the splits "
+            "and the sources."
+        )
     network, record = train_student_distilled(manifest, crops, run.teacher, run.student, session=folder / "session")
     keep_table(network_outputs(network, manifest[named], crops), folder, "outputs")
     keep_table(curves_table(record), folder, "curves")

@@ -22,6 +22,7 @@ METHOD_TITLES: Final = {
     "weighted": "AdaDistill, weighted alpha",
     "weighted_named_only": "AdaDistill, weighted alpha, named faces only",
 }
+_SETTINGS: Final = ("learning_rate", "scale", "margin")
 _VERDICTS: Final = {1: ("better", "good"), -1: ("worse", "bad"), 0: ("not told apart", "open")}
 
 
@@ -55,7 +56,33 @@ def method_section(comparison: Mapping[str, Any], groups: Mapping[str, Any]) -> 
             }
             for found in comparison["contrasts"]
         ],
+        "settings": _settings(comparison.get("settings")),
         "groups": effect_section(groups, METHOD_TITLES),
+    }
+
+
+def _settings(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The trials that gave each way its learning rate, scale and margin; None where nothing was searched."""
+    if not found:
+        return None
+    tried, shown = found["tried"], []
+    for row in dict.fromkeys(trial["row"] for trial in tried):
+        of_row = [trial for trial in tried if trial["row"] == row]
+        best = max(trial["score"] for trial in of_row)
+        shown += [
+            {
+                "title": title_of(row),
+                **{name: "–" if trial[name] is None else f"{trial[name]:g}" for name in _SETTINGS},
+                "score": percent(trial["score"]),
+                "behind": "" if trial["chosen"] else f"{(best - trial['score']) * 100:.1f} points behind",
+                "chosen": trial["chosen"],
+            }
+            for trial in of_row
+        ]
+    return {
+        "summary": f"{many(len(tried), 'training')} of {many(found['steps'], 'step')} tried settings one after the "
+        "other; the people for validation chose, and the test people weren't read.",
+        "trials": shown,
     }
 
 
@@ -67,7 +94,7 @@ def _told(found: Mapping[str, Any]) -> dict[str, str]:
 def _row(row: str, found: Mapping[str, Any], comparison: Mapping[str, Any]) -> dict[str, Any]:
     runs = [run for run in comparison["runs"] if run["row"] == row]
     faces = "named and unnamed faces" if runs and runs[0]["unnamed_as_classes"] else "named faces"
-    rate = f"learning rate {runs[0]['learning_rate']:g}, {faces}" if runs else ""
+    rate = ", ".join([*_told_settings(runs[0]), faces]) if runs else ""
     is_reference = row == comparison["reference"]
     return {
         "title": title_of(row),
@@ -78,6 +105,10 @@ def _row(row: str, found: Mapping[str, Any], comparison: Mapping[str, Any]) -> d
         "tar_gain": None if is_reference else gained(found["tar_gain"]),
         **({"verdict": "reference", "tone": "open"} if is_reference else _told(found["accuracy_gain"])),
     }
+
+
+def _told_settings(run: Mapping[str, Any]) -> list[str]:
+    return [f"{name.replace('_', ' ')} {run[name]:g}" for name in _SETTINGS if run.get(name) is not None]
 
 
 def _summary(comparison: Mapping[str, Any], best: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,15 @@ import pandas as pd
 
 from countenance.assessment.fairness import FairnessConfiguration
 from countenance.assessment.held_out import AssessmentConfiguration
-from countenance.assessment.method_comparison import Said, assess_methods
+from countenance.assessment.method_comparison import Said, assess_methods, validation_accuracy
 from countenance.assessment.method_groups import assess_method_groups
 from countenance.configuration import narrow
 from countenance.data.manifest import with_five_points
-from countenance.learning.method_comparison import MethodComparisonConfiguration, curves_by_row, said_by
+from countenance.learning.compared_methods import MethodComparisonConfiguration
+from countenance.learning.method_comparison import curves_by_row, said_by
 from countenance.learning.recipe import DistillationConfiguration
+from countenance.learning.teacher_features import with_live_teacher
+from countenance.learning.teachers.features import TeacherFeatures
 
 CURVES = ("alpha", "teacher_agreement", "centre_agreement")
 
@@ -31,9 +34,30 @@ def narrowed_distillation(parameters: Mapping[str, Any]) -> DistillationConfigur
     return narrow(DistillationConfiguration, parameters, where="parameters_distillation.yml")
 
 
+def looking_teacher(
+    features: TeacherFeatures,
+    student: DistillationConfiguration,
+    comparison: MethodComparisonConfiguration,
+    trained: Any,
+) -> TeacherFeatures:
+    """What the teacher said, with the teacher itself where it is to look at every crop as it is varied."""
+    sees, augmentation = comparison.teacher_sees, student.augmentation
+    return with_live_teacher(features, student.teacher, sees, augmentation, trained=trained)
+
+
+def accuracy_on_validation_people(
+    manifest: pd.DataFrame, comparison: MethodComparisonConfiguration, evaluation: Mapping[str, Any]
+) -> Callable[[pd.DataFrame], float]:
+    """Scores what a student said; settings are chosen by it."""
+    configuration = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml")
+    rows = with_five_points(manifest)
+    return lambda said: validation_accuracy(rows, said, comparison.judged, configuration)
+
+
 def compare_methods(
     manifest: pd.DataFrame,
     runs: Sequence[Mapping[str, Any]],
+    settings: Sequence[Mapping[str, Any]],
     teacher: pd.DataFrame,
     comparison: Mapping[str, Any],
     evaluation: Mapping[str, Any],
@@ -61,6 +85,7 @@ def compare_methods(
         "folds": compared.judged.folds,
         **found,
         "curves": {row: _curves(table) for row, table in curves_by_row(runs, folder).items()},
+        "settings": None if compared.search is None else {"steps": compared.search.steps, "tried": list(settings)},
         "runs": [{name: value for name, value in run.items() if name != "digest"} for run in runs],
     }
 

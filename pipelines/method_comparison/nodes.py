@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 
-def run_comparison(
+def search_settings(
     manifest: pd.DataFrame,
     crops: Any,
     features: Any,
@@ -16,22 +16,46 @@ def run_comparison(
     seal: dict[str, Any],
     distillation: dict[str, Any],
     comparison: dict[str, Any],
+    evaluation: dict[str, Any],
+    folder: str,
+) -> list[dict[str, Any]]:
+    """Give each way its best learning rate, scale and margin by the people for validation; nothing if not asked to."""
+    from countenance.learning import method_settings as room
+    from pipelines.method_comparison import comparing
+
+    student, rows = comparing.narrowed_distillation(distillation), comparing.narrowed_comparison(comparison)
+    teacher = comparing.looking_teacher(features, student, rows, trained)
+    score = comparing.accuracy_on_validation_people(manifest, rows, evaluation)
+    place = Path(folder) / "settings"
+    return room.search_settings(manifest, crops, student, rows, teacher=teacher, folder=place, score=score)
+
+
+def run_comparison(
+    manifest: pd.DataFrame,
+    crops: Any,
+    features: Any,
+    trained: Any,
+    seal: dict[str, Any],
+    settings: list[dict[str, Any]],
+    distillation: dict[str, Any],
+    comparison: dict[str, Any],
     folder: str,
 ) -> list[dict[str, Any]]:
     """Train the student in every way, and keep what each says; finished runs aren't done again."""
     from countenance.learning import method_comparison as room
-    from countenance.learning.teacher_features import with_live_teacher
-    from pipelines.method_comparison.comparing import narrowed_comparison, narrowed_distillation
+    from countenance.learning.method_settings import with_chosen_settings
+    from pipelines.method_comparison import comparing
 
-    student, rows = narrowed_distillation(distillation), narrowed_comparison(comparison)
-    sees, augmentation = rows.teacher_sees, student.augmentation
-    teacher = with_live_teacher(features, student.teacher, sees, augmentation, trained=trained)
+    student = comparing.narrowed_distillation(distillation)
+    rows = with_chosen_settings(comparing.narrowed_comparison(comparison), settings)
+    teacher = comparing.looking_teacher(features, student, rows, trained)
     return room.run_comparison(manifest, crops, student, rows, teacher=teacher, folder=Path(folder))
 
 
 def assess_comparison(
     manifest: pd.DataFrame,
     runs: list[dict[str, Any]],
+    settings: list[dict[str, Any]],
     teacher: pd.DataFrame,
     comparison: dict[str, Any],
     evaluation: dict[str, Any],
@@ -41,7 +65,7 @@ def assess_comparison(
     from countenance.assessment.method_comparison import comparison_numbers
     from pipelines.method_comparison.comparing import compare_methods
 
-    report = compare_methods(manifest, runs, teacher, comparison, evaluation, Path(folder))
+    report = compare_methods(manifest, runs, settings, teacher, comparison, evaluation, Path(folder))
     return report, comparison_numbers(report)
 
 

@@ -8,9 +8,8 @@ from pydantic import ValidationError
 
 from countenance.errors import DataError, ModelError, TrainingError
 from countenance.learning.batches import BatchConfiguration
+from countenance.learning.compared_methods import ComparedMethod, MethodComparisonConfiguration
 from countenance.learning.method_comparison import (
-    ComparedMethod,
-    MethodComparisonConfiguration,
     curves_by_row,
     planned_students,
     run_comparison,
@@ -282,7 +281,7 @@ def test_a_student_whose_embedding_does_not_fit_the_teacher_is_refused_before_an
 
 def test_without_a_named_held_out_face_nothing_is_trained(world, teacher, tmp_path):
     rows, crops = world
-    with pytest.raises(DataError, match="No held-out face has a name"):
+    with pytest.raises(DataError, match="No face of the split validation or test has a name"):
         run_comparison(rows.assign(split="train"), crops, STUDENT, comparison(), teacher=teacher, folder=tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -53,3 +53,26 @@ def test_groups_are_told_where_they_were_measured() -> None:
 
 def test_without_a_comparison_there_is_no_section() -> None:
     assert method_section({}, groups()) is None
+
+
+def test_the_trials_that_chose_the_settings_are_shown_with_how_far_each_is_behind() -> None:
+    assert section()["settings"] is None
+    tried = [
+        {"row": "refo", "learning_rate": 0.1, "scale": None, "margin": None, "score": 0.8, "chosen": False},
+        {"row": "refo", "learning_rate": 0.2, "scale": None, "margin": None, "score": 0.825, "chosen": True},
+        {"row": "alone", "learning_rate": 0.2, "scale": 20.0, "margin": 0.3, "score": 0.7, "chosen": True},
+    ]
+    found = section(settings={"steps": 200, "tried": tried})["settings"]
+    assert found["summary"].startswith("3 trainings of 200 steps tried settings")
+    shown = [tuple(trial.values()) for trial in found["trials"]]
+    assert shown == [
+        ("ReFO-style, features alone", "0.1", "–", "–", "80.0 %", "2.5 points behind", False),
+        ("ReFO-style, features alone", "0.2", "–", "–", "82.5 %", "", True),
+        ("student alone", "0.2", "20", "0.3", "70.0 %", "", True),
+    ]
+
+
+def test_a_row_names_its_own_settings() -> None:
+    runs = [run | {"scale": 20.0, "margin": None} for run in comparison()["runs"]]
+    (alone, *_) = section(runs=runs)["rows"]
+    assert alone["hint"] == "learning rate 0.2, scale 20, named faces"
