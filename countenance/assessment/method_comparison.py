@@ -10,20 +10,22 @@ import pandas as pd
 from pydantic import Field
 
 from countenance.assessment.balanced_pairs import AccuracyResampler, BalancedPairs
+from countenance.assessment.compatibility import EmbeddingSpaces
 from countenance.assessment.held_out import (
     AssessmentConfiguration,
-    compare,
     compared_faces,
     embeddings_of,
     join_outputs,
 )
-from countenance.assessment.seeded import SeededReplicates, difference, measured, seed_draws
+from countenance.assessment.seeded import SeededReplicates, Statistic, difference, measured, seed_draws
 from countenance.assessment.verification import TarResampler
 from countenance.configuration import Configuration
 from countenance.errors import AssessmentError
 from countenance.progress import track
 
 METRICS = ("accuracy", "tar")
+TEACHER_TAR = "teacher_tar"
+"""TAR of a row's probes on references that the teacher made."""
 TEACHER = "teacher"
 
 Said = Callable[[str, int], pd.DataFrame]
@@ -75,8 +77,10 @@ def assess_methods(
         configuration: headline FAR and resampling.
 
     Returns:
-        ``rows`` (by name: ``accuracy`` and ``tar``, and what each gains over the reference: ``accuracy_gain``,
-        ``tar_gain``), ``teacher`` (``accuracy`` and ``tar``, or None), ``contrasts``, ``pairs`` and ``subjects``.
+        ``rows`` (by name: ``accuracy`` and ``tar``, what each gains over the reference: ``accuracy_gain``,
+        ``tar_gain``, and where embeddings are as long as the teacher's, ``teacher_tar`` of its probes on the
+        teacher's references), ``teacher`` (``accuracy`` and ``tar``, or None), ``contrasts``, ``pairs`` and
+        ``subjects``.
 
     Raises:
         AssessmentError: a row of the judgement isn't there, a face has no output, or there are too few people.
@@ -90,7 +94,7 @@ def assess_methods(
     asked = manifest[manifest["face_id"].isin(said(rows[0], seeds[0])["face_id"])]
     pairs = _drawn_pairs(join_outputs(asked, said(rows[0], seeds[0]), "test"), judged, configuration)
     systems = {
-        row: _system(asked, [said(row, seed) for seed in seeds], pairs, configuration)
+        row: _system(asked, [said(row, seed) for seed in seeds], pairs, configuration, teacher)
         for row in track(rows, what="measuring", total=len(rows), unit="method")
     }
     level, draws = configuration.resampling.level, seed_draws(len(seeds), configuration.resampling)
@@ -140,18 +144,29 @@ def _drawn_pairs(rows: pd.DataFrame, judged: MethodAssessment, configuration: As
 
 
 def _system(
-    asked: pd.DataFrame, said: Sequence[pd.DataFrame], pairs: BalancedPairs, configuration: AssessmentConfiguration
+    asked: pd.DataFrame,
+    said: Sequence[pd.DataFrame],
+    pairs: BalancedPairs,
+    configuration: AssessmentConfiguration,
+    teacher: pd.DataFrame | None = None,
 ) -> dict[str, SeededReplicates]:
-    joined = [join_outputs(asked, outputs, "test") for outputs in said]
-    scores = [compare(rows, configuration) for rows in joined]
-    tar = [TarResampler(each, configuration.headline_far) for each in scores]
-    accuracy = [
-        AccuracyResampler(pairs, pairs.score(embeddings_of(compared_faces(rows, configuration)))) for rows in joined
-    ]
-    resampling, subjects = configuration.resampling, len(pairs.subjects)
+    faces = [compared_faces(join_outputs(asked, outputs, "test"), configuration) for outputs in said]
+    subjects = faces[0]["subject_id"].to_numpy()
+    features = {str(seed): embeddings_of(rows) for seed, rows in enumerate(faces)}
+    crossed = {} if teacher is None else {
+        TEACHER: embeddings_of(compared_faces(join_outputs(asked, teacher, "test"), configuration))
+    }  # fmt: skip
+    spaces = EmbeddingSpaces(features | crossed, subjects, configuration)
+    far = configuration.headline_far
+    statistics: dict[str, list[Statistic]] = {
+        "accuracy": [AccuracyResampler(pairs, pairs.score(found)) for found in features.values()],
+        "tar": [TarResampler(spaces.scores(name, name), far) for name in features],
+    }
+    if crossed and crossed[TEACHER].shape == features["0"].shape:
+        statistics[TEACHER_TAR] = [TarResampler(spaces.scores(name, TEACHER), far) for name in features]
     return {
-        "accuracy": SeededReplicates.of(accuracy, subjects, resampling),
-        "tar": SeededReplicates.of(tar, subjects, resampling),
+        name: SeededReplicates.of(found, len(pairs.subjects), configuration.resampling)
+        for name, found in statistics.items()
     }
 
 
@@ -159,7 +174,7 @@ def _values(
     system: Mapping[str, SeededReplicates], seeds: int, configuration: AssessmentConfiguration
 ) -> dict[str, Any]:
     level, draws = configuration.resampling.level, seed_draws(seeds, configuration.resampling)
-    return {name: measured(system[name], draws, level=level).to_dict() for name in METRICS}
+    return {name: measured(found, draws, level=level).to_dict() for name, found in system.items()}
 
 
 def comparison_numbers(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def _row(row: str, found: Mapping[str, Any], comparison: Mapping[str, Any]) -> d
         "hint": rate,
         "accuracy": seeded(found["accuracy"]),
         "tar": seeded(found["tar"]),
+        "teacher_tar": seeded(found["teacher_tar"]) if "teacher_tar" in found else None,
         "gain": None if is_reference else gained(found["accuracy_gain"]),
         "tar_gain": None if is_reference else gained(found["tar_gain"]),
         **({"verdict": "reference", "tone": "open"} if is_reference else _told(found["accuracy_gain"])),

@@ -1,5 +1,7 @@
+import numpy as np
 import pytest
 
+from countenance.assessment.compatibility import assess_compatibility
 from countenance.assessment.held_out import compare, join_outputs
 from countenance.assessment.method_comparison import (
     MethodAssessment,
@@ -45,8 +47,24 @@ def test_tar_is_that_of_the_evaluation_averaged_over_seeds():
     assert found["value"] == pytest.approx(sum(each) / 2)
 
 
+def test_probes_of_a_student_are_compared_with_references_of_the_teacher_on_the_same_comparisons():
+    teacher, (student, *_) = said_by("teacher", 0), (said_by("weighted", seed) for seed in (1, 2))
+    found = compared(teacher=teacher)["rows"]["weighted"]["teacher_tar"]
+    outputs = {"student": student, "teacher": teacher}
+    (pair,) = assess_compatibility(
+        EVERY[EVERY["face_id"].isin(NAMED["face_id"])],
+        outputs,
+        SETTINGS.model_copy(update={"compatible_with": {"student": ["teacher"]}}),
+    )
+    _, across, _, _ = pair["comparisons"]
+    assert found["by_seed"][0] == pytest.approx(across["headline"]["value"])
+    shorter = teacher.assign(embedding=[said[:-1] / np.linalg.norm(said[:-1]) for said in teacher["embedding"]])
+    assert "teacher_tar" not in compared(teacher=shorter)["rows"]["weighted"]
+
+
 def test_without_a_teacher_there_is_no_row_of_it():
     assert compared(seeds=(1,))["teacher"] is None
+    assert "teacher_tar" not in compared(seeds=(1,))["rows"]["weighted"]
 
 
 def test_a_row_that_is_judged_but_was_not_trained_is_refused_by_its_name():
