@@ -21,6 +21,10 @@ class TrainingError(CountenanceError):
     """Training cannot go on, for example because a loss is not finite."""
 
 
+class DivergenceError(TrainingError):
+    """A loss or gradient of a training is no finite number: its settings, or some labels, are of no use."""
+
+
 class AssessmentError(CountenanceError):
     """A measurement was asked for on numbers that cannot give it."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -112,26 +111,6 @@ def assess_methods(
         "pairs": len(pairs.fold),
         "subjects": len(pairs.subjects),
     }  # fmt: skip
-
-
-def validation_accuracy(
-    manifest: pd.DataFrame, said: pd.DataFrame, judged: MethodAssessment, configuration: AssessmentConfiguration
-) -> float:
-    """1:1 accuracy on the people for validation, by which settings are chosen; the same pairs for every student.
-
-    Args:
-        manifest: every row.
-        said: what a network said of the named faces for validation.
-        judged: folds and pairs.
-        configuration: faces a person, and what the pairs are drawn from.
-
-    Raises:
-        AssessmentError: there are too few people.
-    """
-    rows = join_outputs(manifest[manifest["face_id"].isin(said["face_id"])], said, "validation")
-    pairs = _drawn_pairs(rows, judged, configuration)
-    resampler = AccuracyResampler(pairs, pairs.score(embeddings_of(compared_faces(rows, configuration))))
-    return float(resampler(np.ones((1, len(pairs.subjects)), dtype=np.int64))[0])
 
 
 def _drawn_pairs(rows: pd.DataFrame, judged: MethodAssessment, configuration: AssessmentConfiguration) -> BalancedPairs:

@@ -65,14 +65,16 @@ class ComparedMethod(Configuration):
 
 
 class SettingsSearch(Configuration):
-    """Gives every row its own best learning rate, scale and margin, by the people for validation.
+    """Gives every row its own best learning rate, scale and margin, by people that the trials aren't trained on.
 
     One setting after the other: each of its values is tried with the best of the others so far, beginning with the
-    row's own, which stands unless another does better.
+    row's own, which stands unless another is surely better.
 
     Attributes:
         steps: of every trial.
         seed: that every trial is trained from.
+        people_share: of the training people, set apart for the trials to be judged by beside those for validation.
+        sure: in this share of resamples of the people another value must do better, too.
         learning_rate: values to try beside the row's own.
         scale: likewise, of the margin softmax.
         margin: likewise.
@@ -80,6 +82,8 @@ class SettingsSearch(Configuration):
 
     steps: int = Field(ge=1)
     seed: int
+    people_share: float = Field(default=0.15, ge=0.0, lt=1.0)
+    sure: float = Field(default=0.9, ge=0.5, lt=1.0)
     learning_rate: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     margin: tuple[float, ...] = ()

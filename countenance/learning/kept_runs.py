@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from countenance.data.crop_store import CropStore
-from countenance.errors import DataError
+from countenance.errors import DataError, DivergenceError
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.labels import labels_of
 from countenance.learning.schedule import WHERE_IT_RUNS
@@ -39,10 +39,33 @@ def done_once(folder: Path, do: Callable[[Path], dict[str, Any]], *, gives: Sequ
     """
     note = folder / NOTE
     if not all(file.is_file() for file in (note, *(_table(folder, name) for name in gives))):
-        told = do(folder)
-        with write_aside(note) as aside:
-            aside.write_text(json.dumps(told, indent=2), encoding="utf-8")
+        _keep_note(note, do(folder))
     shutil.rmtree(folder / "session", ignore_errors=True)
+    return _noted(note)
+
+
+def tried_once(folder: Path, do: Callable[[Path], dict[str, Any]], *, gives: Sequence[str]) -> dict[str, Any]:
+    """As :func:`done_once`, of a run that may diverge: that is an outcome like others, and isn't tried again.
+
+    The note of such a run says why in ``diverged``, and there are no tables.
+    """
+    note = folder / NOTE
+    if note.is_file() and "diverged" in (found := _noted(note)):
+        return found
+    try:
+        return done_once(folder, do, gives=gives)
+    except DivergenceError as error:
+        _keep_note(note, {"diverged": str(error)})
+        shutil.rmtree(folder / "session", ignore_errors=True)
+        return _noted(note)
+
+
+def _keep_note(note: Path, told: dict[str, Any]) -> None:
+    with write_aside(note) as aside:
+        aside.write_text(json.dumps(told, indent=2), encoding="utf-8")
+
+
+def _noted(note: Path) -> dict[str, Any]:
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
     except ValueError:

@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from countenance.errors import TrainingError
+from countenance.errors import DivergenceError, TrainingError
 from countenance.learning.averaging import WeightAverage
 from countenance.learning.batches import FaceBatch, FaceDataset
 from countenance.learning.identity_header import IdentityHeader
@@ -110,7 +110,7 @@ class TrainingLoop:
                         watch(step + 1, self._network)
             except TrainingError as error:
                 if session is not None and session.file.is_file():
-                    raise TrainingError(f"{error} The last good state is kept in {session.file}.") from error
+                    raise type(error)(f"{error} The last good state is kept in {session.file}.") from error
                 raise
 
     def steps(self) -> Generator[int]:
@@ -249,7 +249,7 @@ class TrainingLoop:
             list(self._weights.values()),
             self._processes,
         )
-        raise TrainingError(
+        raise DivergenceError(
             f"{what} at step {step} (sources: {', '.join(self._processes.union(batch.sources))}): "
             "lower the learning rate or check these sources' labels."
         )

@@ -17,16 +17,16 @@ from typing import Any, Final
 import pandas as pd
 
 from countenance.data.crop_store import CropStore
-from countenance.errors import DataError
+from countenance.errors import DataError, ModelError
 from countenance.learning.compared_methods import MethodComparisonConfiguration
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.kept_runs import data_digest, done_once, keep_table, kept_table, what_counts
-from countenance.learning.methods.choice import Alone
+from countenance.learning.methods.choice import Alone, DistillationMethod
 from countenance.learning.outputs import network_outputs
 from countenance.learning.recipe import DistillationConfiguration, StudentDistilled, train_student_distilled
 from countenance.learning.recognition import RecognitionConfiguration, identity_alone
 from countenance.learning.tables import curves_table, effort_summary
-from countenance.learning.teachers.asking import check_dimension
+from countenance.learning.teachers.asking import aligned_faces, check_dimension
 from countenance.learning.teachers.features import TeacherFeatures
 from countenance.network.soft_losses import SoftTargetConfiguration
 from countenance.progress import track
@@ -74,7 +74,7 @@ def student_of(
         learning_rate=compared.learning_rate,
         method=compared.method,
         unnamed_as_classes=compared.unnamed_as_classes,
-        teacher_sees="crop" if isinstance(compared.method, Alone) else comparison.teacher_sees,
+        teacher_sees="crop" if _asks_no_teacher_about_a_batch(compared.method) else comparison.teacher_sees,
     )
     return configuration.model_copy(
         update={
@@ -87,6 +87,11 @@ def student_of(
             "distilled": distilled,
         }
     )
+
+
+def _asks_no_teacher_about_a_batch(method: DistillationMethod) -> bool:
+    # Centres that are fixed come from the table, and what a teacher says of a batch would serve the curves alone.
+    return isinstance(method, Alone) or method.name == "fixed_centres"
 
 
 def planned_students(
@@ -107,6 +112,30 @@ def planned_students(
             digest = fingerprint(what_counts(student, without=_NOT_READ), data, None if alone else taught)
             plan.append(PlannedStudent(row, student, None if alone else teacher, digest))
     return plan
+
+
+def check_teacher(
+    manifest: pd.DataFrame,
+    crops: CropStore,
+    configuration: DistillationConfiguration,
+    comparison: MethodComparisonConfiguration,
+    teacher: TeacherFeatures,
+) -> None:
+    """Find out before the student alone is trained, which asks no teacher, whether all others can be.
+
+    Raises:
+        ModelError: the teacher's features aren't as long as the embedding, or some face has none.
+    """
+    check_dimension(teacher.dimension, (comparison.network or configuration.network).embedding_dimension)
+    unnamed = any(compared.unnamed_as_classes for compared in comparison.wanted.values())
+    faces = manifest[manifest["is_face"] & (manifest["split"] == "train")]
+    face_ids, _ = aligned_faces(faces if unnamed else faces[faces["subject_id"].notna()], crops)
+    missing = int((teacher.rows_of(face_ids) < 0).sum())
+    if missing:
+        raise ModelError(
+            f"The teacher has no feature for {missing:,} of {len(face_ids):,} faces that the comparison learns from: "
+            "run the distillation room again with 'distilled.unnamed_as_classes' set, or give a table that has them."
+        )
 
 
 def run_comparison(
@@ -139,8 +168,7 @@ def run_comparison(
         DataError: there is nothing to train on, or nobody to compare on; the note of a finished run is damaged.
         ModelError: the teacher doesn't know a face that a row learns from, or doesn't fit the student.
     """
-    # Found out before the student alone is trained, which asks no teacher.
-    check_dimension(teacher.dimension, (comparison.network or configuration.network).embedding_dimension)
+    check_teacher(manifest, crops, configuration, comparison, teacher)
     runs = []
     plan = planned_students(manifest, crops, configuration, comparison, teacher=teacher)
     for run in track(plan, what="method comparison", total=len(plan), unit="run"):

@@ -68,22 +68,30 @@ def _settings(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     tried, shown = found["tried"], []
     for row in dict.fromkeys(trial["row"] for trial in tried):
         of_row = [trial for trial in tried if trial["row"] == row]
-        best = max(trial["score"] for trial in of_row)
+        chosen = next(trial["score"] for trial in of_row if trial["chosen"])
         shown += [
             {
                 "title": title_of(row),
                 **{name: "–" if trial[name] is None else f"{trial[name]:g}" for name in _SETTINGS},
-                "score": percent(trial["score"]),
-                "behind": "" if trial["chosen"] else f"{(best - trial['score']) * 100:.1f} points behind",
+                "score": "diverged" if trial["score"] is None else percent(trial["score"]),
+                "apart": _apart(trial, chosen),
                 "chosen": trial["chosen"],
             }
             for trial in of_row
         ]
+    people = max(trial["people"] or 0 for trial in tried)
     return {
-        "summary": f"{many(len(tried), 'training')} of {many(found['steps'], 'step')} tried settings one after the "
-        "other; the people for validation chose, and the test people weren't read.",
+        "summary": f"{many(len(tried), 'training')} of {many(found['steps'], 'step')}, judged by {people:,} people "
+        "with two photos or more, whom none of them saw; a way's own settings, the first ones, stand unless others are "
+        "surely better. The test people weren't read.",
         "trials": shown,
     }
+
+
+def _apart(trial: Mapping[str, Any], chosen: float) -> str:
+    if trial["chosen"] or trial["score"] is None:
+        return ""
+    return f"{(trial['score'] - chosen) * 100:+.1f} points"
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, str]:

@@ -11,8 +11,9 @@ import pandas as pd
 
 from countenance.assessment.fairness import FairnessConfiguration
 from countenance.assessment.held_out import AssessmentConfiguration
-from countenance.assessment.method_comparison import Said, assess_methods, validation_accuracy
+from countenance.assessment.method_comparison import Said, assess_methods
 from countenance.assessment.method_groups import assess_method_groups
+from countenance.assessment.setting_choice import VotedAccuracy, voted_accuracy
 from countenance.configuration import narrow
 from countenance.data.manifest import with_five_points
 from countenance.learning.compared_methods import MethodComparisonConfiguration
@@ -45,13 +46,10 @@ def looking_teacher(
     return with_live_teacher(features, student.teacher, sees, augmentation, trained=trained)
 
 
-def accuracy_on_validation_people(
-    manifest: pd.DataFrame, comparison: MethodComparisonConfiguration, evaluation: Mapping[str, Any]
-) -> Callable[[pd.DataFrame], float]:
-    """Scores what a student said; settings are chosen by it."""
+def choosing_accuracy(evaluation: Mapping[str, Any]) -> Callable[[pd.DataFrame, pd.DataFrame], VotedAccuracy]:
+    """Scores what a student said of a manifest's people for validation; settings are chosen by it."""
     configuration = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml")
-    rows = with_five_points(manifest)
-    return lambda said: validation_accuracy(rows, said, comparison.judged, configuration)
+    return lambda manifest, said: voted_accuracy(manifest, said, configuration)
 
 
 def compare_methods(

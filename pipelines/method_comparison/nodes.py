@@ -25,7 +25,7 @@ def search_settings(
 
     student, rows = comparing.narrowed_distillation(distillation), comparing.narrowed_comparison(comparison)
     teacher = comparing.looking_teacher(features, student, rows, trained)
-    score = comparing.accuracy_on_validation_people(manifest, rows, evaluation)
+    score = comparing.choosing_accuracy(evaluation)
     place = Path(folder) / "settings"
     return room.search_settings(manifest, crops, student, rows, teacher=teacher, folder=place, score=score)
 

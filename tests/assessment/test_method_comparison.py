@@ -7,7 +7,6 @@ from countenance.assessment.method_comparison import (
     MethodAssessment,
     assess_methods,
     comparison_numbers,
-    validation_accuracy,
 )
 from countenance.assessment.verification import tar_at_far
 from countenance.errors import AssessmentError
@@ -79,15 +78,3 @@ def test_the_numbers_of_a_report_leave_out_what_could_not_be_measured():
     assert "tar" not in numbers["alone"] and "accuracy" in numbers["alone"]
     assert numbers["weighted"]["accuracy_gain_low"] == report["rows"]["weighted"]["accuracy_gain"]["low"]
     assert set(numbers) == {*ROWS, "teacher", "weighted over fixed_centres"}
-
-
-def test_settings_are_chosen_by_the_accuracy_on_the_people_for_validation_whatever_is_said_of_the_others():
-    validation = EVERY["face_id"].isin(EVERY.loc[EVERY["split"] == "validation", "face_id"])
-    as_test = EVERY[validation].assign(split="test")
-    said = {row: said_by(row, 1)[lambda told: told["face_id"].isin(EVERY.loc[validation, "face_id"])] for row in ROWS}
-    mine = {row: validation_accuracy(EVERY, said[row], JUDGED, SETTINGS) for row in ROWS}
-    theirs = assess_methods(
-        as_test, ROWS, (1,), said=lambda row, seed: said[row], teacher=None, judged=JUDGED, configuration=SETTINGS
-    )
-    assert mine == pytest.approx({row: found["accuracy"]["value"] for row, found in theirs["rows"].items()})
-    assert mine["alone"] < mine["weighted"] < 1.0

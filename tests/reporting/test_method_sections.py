@@ -55,20 +55,24 @@ def test_without_a_comparison_there_is_no_section() -> None:
     assert method_section({}, groups()) is None
 
 
-def test_the_trials_that_chose_the_settings_are_shown_with_how_far_each_is_behind() -> None:
+def test_the_trials_that_chose_the_settings_are_shown_with_how_far_each_is_from_the_chosen() -> None:
     assert section()["settings"] is None
     tried = [
         {"row": "refo", "learning_rate": 0.1, "scale": None, "margin": None, "score": 0.8, "chosen": False},
         {"row": "refo", "learning_rate": 0.2, "scale": None, "margin": None, "score": 0.825, "chosen": True},
         {"row": "alone", "learning_rate": 0.2, "scale": 20.0, "margin": 0.3, "score": 0.7, "chosen": True},
+        {"row": "alone", "learning_rate": 9.0, "scale": 20.0, "margin": 0.3, "score": None, "chosen": False},
     ]
-    found = section(settings={"steps": 200, "tried": tried})["settings"]
-    assert found["summary"].startswith("3 trainings of 200 steps tried settings")
+    people = [{"people": None if trial["score"] is None else 61} for trial in tried]
+    both = [trial | who for trial, who in zip(tried, people, strict=True)]
+    found = section(settings={"steps": 200, "tried": both})["settings"]
+    assert found["summary"].startswith("4 trainings of 200 steps, judged by 61 people with two photos or more")
     shown = [tuple(trial.values()) for trial in found["trials"]]
     assert shown == [
-        ("ReFO-style, features alone", "0.1", "–", "–", "80.0 %", "2.5 points behind", False),
+        ("ReFO-style, features alone", "0.1", "–", "–", "80.0 %", "-2.5 points", False),
         ("ReFO-style, features alone", "0.2", "–", "–", "82.5 %", "", True),
         ("student alone", "0.2", "20", "0.3", "70.0 %", "", True),
+        ("student alone", "9", "20", "0.3", "diverged", "", False),
     ]
 
 
