@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,8 +16,11 @@ from countenance.learning.crop_reader import CropReader
 from countenance.learning.readings import read_faces
 from countenance.learning.recipe import DistillationConfiguration
 from countenance.learning.teacher_features import features_of
+from countenance.learning.teachers.asking import aligned_faces
 from countenance.learning.teachers.configuration import TeacherConfiguration
 from countenance.network.allinone import AllInOneNetwork
+
+LOG: Final = logging.getLogger(__name__)
 
 ATTRIBUTE_COLUMNS = (
     "face_probability",
@@ -96,6 +101,9 @@ def outputs_of_teacher(
 ) -> pd.DataFrame:
     """The outputs of the configured teacher: those of the trained network, or of a file's.
 
+    A table that doesn't have all named aligned faces, as one of a training set alone, can't be held against networks
+    that were asked about all of them: then there are no outputs, and the log says why.
+
     Args:
         configuration: names the teacher.
         manifest: the rows to read.
@@ -105,7 +113,16 @@ def outputs_of_teacher(
     """
     if configuration.teacher.kind_of_file == "trained":
         return trained
-    return teacher_outputs(configuration.teacher, manifest, crops, cache=cache)
+    said = teacher_outputs(configuration.teacher, manifest, crops, cache=cache)
+    asked, _ = aligned_faces(manifest[manifest["subject_id"].notna()], crops)
+    silent = len(asked) - int(said["embedding"].notna().sum())
+    if silent:
+        LOG.warning(
+            "the teacher's table %s lacks %d of %d held-out faces: it is left out of the evaluation",
+            Path(configuration.teacher.path).name, silent, len(asked),
+        )  # fmt: skip
+        return no_outputs()
+    return said
 
 
 def _rows_or_none(values: NDArray[np.float32]) -> list[NDArray[np.float32] | None]:

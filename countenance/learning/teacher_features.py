@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,7 @@ from countenance.learning.recipe import DistillationConfiguration, Recipe, train
 from countenance.learning.teachers.asking import aligned_faces, ask, check_dimension
 from countenance.learning.teachers.configuration import TeacherConfiguration, TeacherSees
 from countenance.learning.teachers.features import TeacherFeatures
-from countenance.learning.teachers.opening import open_teacher
+from countenance.learning.teachers.opening import identity_of, open_teacher
 from countenance.learning.teachers.table import read_table
 from countenance.network.allinone import AllInOneNetwork
 
@@ -107,9 +108,10 @@ def features_of(
         table = read_table(Path(teacher.path), face_ids, only_known=only_known, mirrored=mirrored)
         if dimension is not None:
             check_dimension(table.dimension, dimension)
-        return table
-    return ask(
-        open_teacher(teacher, trained=trained),
+        return replace(table, said_by=identity_of(teacher))
+    opened = open_teacher(teacher, trained=trained)
+    said = ask(
+        opened,
         face_ids,
         rows,
         crops,
@@ -118,6 +120,7 @@ def features_of(
         batch_size=teacher.batch_size,
         dtype=teacher.cached_as,
     )
+    return replace(said, said_by=opened.identity)
 
 
 def recognition_teaching(features: TeacherFeatures, recipe: Recipe) -> TeacherFeatures | None:
@@ -168,9 +171,16 @@ def with_live_teacher(
         trained: the training room's network, which may be the teacher.
 
     Raises:
-        ModelError: the teacher can't look at faces, or its file is missing or damaged.
+        ModelError: the teacher can't look at faces, its file is missing or damaged, or the table is another teacher's.
     """
-    if teacher is None or sees == "crop" or augmentation.only_mirrors_aligned:
+    if teacher is None:
+        return features
+    if features.said_by and features.said_by != identity_of(teacher, trained=trained):
+        raise ModelError(
+            f"The features on disk are of another teacher than {Path(teacher.path).name}: run the room again that asks "
+            "it (training or distillation), and the evaluation after it."
+        )
+    if sees == "crop" or augmentation.only_mirrors_aligned:
         return features
     if teacher.kind_of_file == "table":
         raise ModelError(

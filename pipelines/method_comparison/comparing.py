@@ -69,7 +69,7 @@ def compare_methods(
         list(compared.wanted),
         compared.seeds,
         said=_said(runs, folder),
-        teacher=teacher,
+        teacher=teacher if len(teacher) else None,
         judged=compared.judged_wanted,
         configuration=configuration,
     )

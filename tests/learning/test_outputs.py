@@ -112,6 +112,19 @@ def test_a_table_of_embeddings_says_what_it_has_and_need_not_have_every_face(wor
     assert teacher_outputs(exact(path), rows, crops)["embedding"].isna().all()
 
 
+def test_a_table_that_lacks_a_face_is_left_out_of_the_evaluation_and_the_log_says_so(world, tmp_path, caplog):
+    rows, crops = world
+    named = rows["face_id"][rows["subject_id"].notna()].tolist()
+    path = tmp_path / "table.parquet"
+    given = {"seed": 1, "training": TrainingConfiguration(steps=1, threads=1), "teacher": exact(path)}
+    for known, told in ((named, len(rows)), (named[1:], 0)):
+        pd.DataFrame({"face_id": known, "embedding": [[3.0, 4.0]] * len(known)}).to_parquet(path)
+        assert len(outputs_of_teacher(DistillationConfiguration(**given), rows, crops, rows)) == told
+    assert caplog.messages == [
+        f"the teacher's table table.parquet lacks 1 of {len(named)} held-out faces: it is left out of the evaluation"
+    ]
+
+
 def test_what_a_teacher_said_before_is_not_asked_again(world, tmp_path):
     rows, crops = world
     teacher = exact(write_recogniser(tmp_path / "teacher.onnx"))

@@ -154,6 +154,23 @@ def test_the_trained_network_teaches_by_either_engine(world, engine):
     assert np.isfinite(record.curves["teacher_agreement"]).all()
 
 
+def test_features_that_another_teacher_said_are_refused_whatever_it_is_to_look_at(world, path, tmp_path):
+    mine = teacher_features(*world, None, students(exact(path)))
+    weight = np.random.default_rng(9).normal(size=(4, 3, 112, 56)).astype(np.float32)
+    other = exact(str(write_recogniser(tmp_path / "other.onnx", weight=weight)))
+    for sees in ("crop", "augmented"):
+        assert teaching(mine, students(exact(path), distilled={"teacher_sees": sees}), None)
+        with pytest.raises(ModelError, match="are of another teacher than other.onnx: run the room again that asks"):
+            teaching(mine, students(other, distilled={"teacher_sees": sees}), None)
+    table = tmp_path / "table.parquet"
+    pd.DataFrame({"face_id": mine.face_ids, "embedding": list(mine.features[:, 0])}).to_parquet(table)
+    theirs = teacher_features(*world, None, students(str(table)))
+    assert teaching(theirs, students(str(table)), None)
+    pd.DataFrame({"face_id": mine.face_ids, "embedding": list(-mine.features[:, 0])}).to_parquet(table)
+    with pytest.raises(ModelError, match=r"another teacher than table.parquet"):
+        teaching(theirs, students(str(table)), None)
+
+
 def test_an_empty_table_teaches_nobody():
     with pytest.raises(ModelError, match="holds no face: run the distillation pipeline again"):
         teaching(TeacherFeatures.nothing(), students("trained"), None)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from countenance.errors import ModelError
 from countenance.learning.checkpoint import METADATA_KEY, load_network
+from countenance.learning.teachers.configuration import not_there
 from countenance.network.allinone import AllInOneNetwork
 from countenance.network.pretrained import SMALLEST_WEIGHT, load_recognition, recogniser_configuration
 
@@ -71,7 +72,7 @@ def read_checkpoint(path: Path) -> AllInOneNetwork:
         ModelError: the file is missing, damaged, in no known layout or doesn't fit the network that it seems to be.
     """
     if not path.is_file():
-        raise ModelError(f"The teacher file {path} is not there: put it there, or set 'teacher' to another one.")
+        raise ModelError(not_there(path))
     if path.suffix == ".safetensors" and _is_ours(path):
         return load_network(path)
     network = AllInOneNetwork(recogniser_configuration(path))

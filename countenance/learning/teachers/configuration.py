@@ -120,3 +120,11 @@ class TeacherConfiguration(Configuration):
             mean if self.input_mean is None else self.input_mean,
             scale if self.input_scale is None else self.input_scale,
         )
+
+
+def not_there(path: Path) -> str:
+    """What to say of a teacher's file that is missing; an unset variable leaves a path that begins at the root."""
+    return (
+        f"The teacher's file {path} is not there: put it there, set 'teacher' to another one, or set the variable that "
+        "its folder comes from, such as COUNTENANCE_FACES."
+    )

@@ -20,6 +20,7 @@ from countenance.storage import write_aside
 
 Features = NDArray[np.float16] | NDArray[np.float32]
 
+_SAID_BY: Final = b"said_by"
 _CHECKED_ROWS: Final = 65536
 """Rows looked at together: a table of millions shall not need its size in memory once more."""
 
@@ -34,12 +35,15 @@ class TeacherFeatures:
             image. Use :meth:`take` for float32 rows.
         live: the teacher itself, where it is to look at every crop as it is varied; None where the table serves.
         source: the file that a memory map belongs to, or None.
+        said_by: the identity of the teacher that said it, see
+            :func:`countenance.learning.teachers.opening.identity_of`; empty where nobody told.
     """
 
     face_ids: tuple[str, ...]
     features: Features
     live: Teacher | None = None
     source: Path | None = field(default=None, repr=False, compare=False)
+    said_by: str = ""
 
     def __post_init__(self) -> None:
         """Check that the table is whole.
@@ -78,7 +82,7 @@ class TeacherFeatures:
         # Another process maps the file itself; a memory map can't be sent.
         if self.source is not None:
             return _reopened, (self.source, self.live)
-        return type(self), (self.face_ids, self.features, self.live)
+        return type(self), (self.face_ids, self.features, self.live, None, self.said_by)
 
     @property
     def dimension(self) -> int:
@@ -123,7 +127,7 @@ class TeacherFeatures:
             raise ModelError(
                 f"The teacher has no feature for {int((rows < 0).sum())} of {len(rows)} faces: compute the table again."
             )
-        return TeacherFeatures(tuple(face_ids), self.features[rows], self.live)
+        return TeacherFeatures(tuple(face_ids), self.features[rows], self.live, said_by=self.said_by)
 
     def with_live(self, teacher: Teacher | None) -> TeacherFeatures:
         """The same table, with a teacher that looks at every crop as it is varied."""
@@ -133,7 +137,8 @@ class TeacherFeatures:
 def write_features(features: TeacherFeatures, path: Path) -> None:
     """Write a table as an Arrow file that can be memory-mapped; it is written aside and renamed.
 
-    Columns are ``face_id`` and ``features``: 2 D numbers, those of the image and then those of its mirror image.
+    Columns are ``face_id`` and ``features``: 2 D numbers, those of the image and then those of its mirror image. The
+    schema's metadata name who said it.
     """
     flat = pa.array(features.features.reshape(-1))
     # A list of no length can't be told from no list: an empty table has lists of 2.
@@ -141,7 +146,7 @@ def write_features(features: TeacherFeatures, path: Path) -> None:
     batch = pa.record_batch(
         [pa.array(features.face_ids, pa.string()), pa.FixedSizeListArray.from_arrays(flat, size)],
         names=["face_id", "features"],
-    )
+    ).replace_schema_metadata({_SAID_BY: features.said_by})
     with write_aside(path) as aside, pa.ipc.new_file(aside, batch.schema) as writer:
         writer.write_batch(batch)
 
@@ -160,12 +165,13 @@ def read_features(path: Path) -> TeacherFeatures:
         lists = batch.column("features")
         flat = lists.values.to_numpy(zero_copy_only=True)
         features = flat.reshape(len(face_ids), 2, lists.type.list_size // 2 if face_ids else 0)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, AttributeError, KeyError, OSError, ValueError) as error:
+        said_by = batch.schema.metadata[_SAID_BY].decode()
+    except (pa.ArrowInvalid, pa.ArrowTypeError, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         raise ModelError(
             f"The teacher's feature table {path.name} is damaged or another file: remove it and run the room that "
             "writes it again."
         ) from error
-    return TeacherFeatures(face_ids, features, source=path)
+    return TeacherFeatures(face_ids, features, source=path, said_by=said_by)
 
 
 def _reopened(path: Path, live: Teacher | None) -> TeacherFeatures:

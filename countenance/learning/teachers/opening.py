@@ -10,7 +10,7 @@ from pathlib import Path
 
 from countenance.errors import ModelError
 from countenance.learning.teachers.checkpoint import IdentityPart, read_checkpoint
-from countenance.learning.teachers.configuration import TRAINED_TEACHER, EngineName, TeacherConfiguration
+from countenance.learning.teachers.configuration import TRAINED_TEACHER, EngineName, TeacherConfiguration, not_there
 from countenance.learning.teachers.recogniser_file import RecogniserFile, read_recogniser
 from countenance.learning.teachers.running import (
     InputRange,
@@ -56,6 +56,25 @@ def open_teacher(configuration: TeacherConfiguration, *, trained: AllInOneNetwor
     recogniser = read_recogniser(path)
     digest = hashlib.sha256(recogniser.graph).hexdigest()
     return _opened(recogniser, path.name, digest, given, configuration)
+
+
+def identity_of(configuration: TeacherConfiguration, *, trained: AllInOneNetwork | None = None) -> str:
+    """Equal for teachers that say the same of every face; a table's is that of its file.
+
+    Args:
+        configuration: which, and how it is run.
+        trained: as in :func:`open_teacher`.
+
+    Raises:
+        ModelError: the file is missing; of a network, as :func:`open_teacher`.
+    """
+    if configuration.kind_of_file != "table":
+        return open_teacher(configuration, trained=trained).identity
+    path = Path(configuration.path)
+    if not path.is_file():
+        raise ModelError(not_there(path))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def teacher_of_network(

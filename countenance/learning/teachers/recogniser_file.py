@@ -12,6 +12,7 @@ from onnx import numpy_helper
 
 from countenance.data.alignment import CROP_SIZE
 from countenance.errors import ModelError
+from countenance.learning.teachers.configuration import not_there
 
 SMALLEST_WEIGHT: Final = 1e-30
 """Smaller weights are taken as zero: a trained recogniser holds thousands of denormal numbers, which change no feature
@@ -41,7 +42,7 @@ def read_recogniser(path: Path) -> RecogniserFile:
             shape.
     """
     if not path.is_file():
-        raise ModelError(f"The teacher file {path} is not there: put it there, or set 'teacher' to another one.")
+        raise ModelError(not_there(path))
     try:
         model = onnx.load(path)
     except Exception as error:

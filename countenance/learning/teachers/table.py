@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from countenance.errors import ModelError
+from countenance.learning.teachers.configuration import not_there
 from countenance.learning.teachers.features import TeacherFeatures
 
 EMBEDDING: Final = "embedding"
@@ -64,7 +65,7 @@ def read_table(
 
 def _read(path: Path) -> Any:
     if not path.is_file():
-        raise ModelError(f"The teacher's table {path} is not there: put it there, or set 'teacher' to another one.")
+        raise ModelError(not_there(path))
     try:
         names = pq.read_schema(path).names
         lacking = [name for name in ("face_id", EMBEDDING) if name not in names]

@@ -114,7 +114,7 @@ def test_a_digest_is_of_the_weights_alone():
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("absent.pt", None, "absent.pt is not there: put it there, or set 'teacher' to another one"),
+        ("absent.pt", None, "absent.pt is not there: put it there, set 'teacher' to another one"),
         ("text.pt", b"no weights", "text.pt is damaged or holds more than tensors"),
         ("text.safetensors", b"no weights", "text.safetensors is damaged: fetch or train it again"),
     ],

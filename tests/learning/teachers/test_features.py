@@ -1,6 +1,7 @@
 import copy
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,3 +103,16 @@ def test_an_identity_is_of_faces_features_and_a_teacher_that_looks_itself():
     ]
     assert len({TABLE.identity, *(other.identity for other in others)}) == 5
     assert fingerprint(TABLE) == fingerprint(copy.deepcopy(TABLE)) != fingerprint(others[0])
+
+
+def test_who_said_it_travels_with_the_table_and_a_file_that_does_not_tell_is_refused(tmp_path):
+    told = TeacherFeatures(TABLE.face_ids, TABLE.features, said_by="teacher 7")
+    write_features(told, tmp_path / "told.arrow")
+    read = read_features(tmp_path / "told.arrow")
+    assert read.said_by == read.of(["b"]).said_by == copy.deepcopy(read).said_by == "teacher 7"
+    assert copy.deepcopy(told).said_by == "teacher 7" and told.identity == TABLE.identity
+    batch = pa.ipc.open_file(str(tmp_path / "told.arrow")).get_batch(0).replace_schema_metadata(None)
+    with pa.ipc.new_file(str(tmp_path / "untold.arrow"), batch.schema) as writer:
+        writer.write_batch(batch)
+    with pytest.raises(ModelError, match=r"untold.arrow is damaged or another file"):
+        read_features(tmp_path / "untold.arrow")

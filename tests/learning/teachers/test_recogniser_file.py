@@ -14,7 +14,7 @@ def test_the_batch_size_that_a_graph_is_made_for_is_known(tmp_path, batch, known
 
 
 def test_a_file_that_is_not_there_no_model_or_of_another_shape_is_refused(tmp_path):
-    with pytest.raises(ModelError, match=r"teacher.onnx is not there: put it there, or set 'teacher'"):
+    with pytest.raises(ModelError, match=r"teacher.onnx is not there: put it there, set 'teacher'"):
         read_recogniser(tmp_path / "teacher.onnx")
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(ModelError, match="text.onnx is not a readable ONNX model"):
