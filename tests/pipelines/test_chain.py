@@ -207,6 +207,22 @@ def test_every_way_to_distil_is_compared_and_told_on_the_page(chain: Chain):
     assert (chain.data / "07_model_output" / "method_comparison" / "runs.json").read_text() == finished
 
 
+@pytest.mark.slow
+def test_a_comparison_that_searches_settings_trains_with_them_and_the_page_shows_every_trial(chain: Chain):
+    search = {"steps": 1, "seed": 7, "people_share": 0.5, "sure": 0.5, "learning_rate": [0.05], "scale": [32]}
+    rows = {"only": ["alone", "fixed_centres", "weighted"], "search": search}
+    chain.run("method_comparison", "reporting", method_comparison=rows)
+    told = report(chain, "method_comparison_report")
+    settings = ("row", "learning_rate", "scale", "margin")
+    chosen = [tuple(trial[name] for name in settings) for trial in told["settings"]["tried"] if trial["chosen"]]
+    assert chosen == [tuple(run[name] for name in settings) for run in told["runs"]]
+    assert len(told["settings"]["tried"]) == 9
+    page = (chain.data / "08_reporting" / "index.html").read_text()
+    assert "9 trainings of 1 step, judged by" in page and page.count(">chosen<") == 3
+    chain.run("method_comparison", method_comparison=rows)
+    assert report(chain, "method_comparison_report") == told
+
+
 def test_rollback_without_a_previous_champion_is_refused(chain: Chain):
     assert "no previous champion" in refusal(chain, "rollback")
 
