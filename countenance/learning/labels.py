@@ -55,6 +55,11 @@ class FaceLabels:
         return replace(self, identity=identity, classes=self.classes + len(alone))
 
 
+def subjects_of(manifest: pd.DataFrame) -> tuple[str, ...]:
+    """The named people in the order of their classes."""
+    return tuple(sorted(str(name) for name in manifest["subject_id"].dropna().unique()))
+
+
 def labels_of(manifest: pd.DataFrame, *, landmark_scheme: LandmarkScheme) -> FaceLabels:
     """Read the labels of all rows.
 
@@ -64,8 +69,7 @@ def labels_of(manifest: pd.DataFrame, *, landmark_scheme: LandmarkScheme) -> Fac
     Raises:
         DataError: a gender isn't ``male`` or ``female``, or a point list has the wrong length.
     """
-    subject = manifest["subject_id"]
-    subjects = tuple(sorted(str(name) for name in subject.dropna().unique()))
+    subject, subjects = manifest["subject_id"], subjects_of(manifest)
     place = {name: index for index, name in enumerate(subjects)}
     points = [_points(row, landmark_scheme) for row in manifest[_POINT_COLUMNS].to_dict("records")]
     return FaceLabels(

@@ -19,9 +19,11 @@ import pandas as pd
 from countenance.data.crop_store import CropStore
 from countenance.errors import DataError, ModelError
 from countenance.learning.compared_methods import MethodComparisonConfiguration
-from countenance.learning.fingerprint import fingerprint
+from countenance.learning.fingerprint import file_digest, fingerprint
 from countenance.learning.kept_runs import data_digest, done_once, keep_table, kept_table, what_counts
+from countenance.learning.labels import subjects_of
 from countenance.learning.methods.choice import Alone, DistillationMethod
+from countenance.learning.methods.header_table import read_header
 from countenance.learning.outputs import network_outputs
 from countenance.learning.recipe import DistillationConfiguration, StudentDistilled, train_student_distilled
 from countenance.learning.recognition import RecognitionConfiguration, identity_alone
@@ -94,6 +96,10 @@ def _asks_no_teacher_about_a_batch(method: DistillationMethod) -> bool:
     return isinstance(method, Alone) or method.name == "fixed_centres"
 
 
+def _header_of(method: DistillationMethod) -> Path | None:
+    return getattr(method, "centres", None)
+
+
 def planned_students(
     manifest: pd.DataFrame,
     crops: CropStore,
@@ -109,7 +115,10 @@ def planned_students(
         for row, compared in comparison.wanted.items():
             alone = isinstance(compared.method, Alone)
             student = student_of(configuration, comparison, row, seed)
-            digest = fingerprint(what_counts(student, without=_NOT_READ), data, None if alone else taught)
+            counts = [what_counts(student, without=_NOT_READ), data, None if alone else taught]
+            if (header := _header_of(compared.method)) is not None:
+                counts.append(file_digest(header))
+            digest = fingerprint(*counts)
             plan.append(PlannedStudent(row, student, None if alone else teacher, digest))
     return plan
 
@@ -124,9 +133,11 @@ def check_teacher(
     """Find out before the student alone is trained, which asks no teacher, whether all others can be.
 
     Raises:
-        ModelError: the teacher's features aren't as long as the embedding, or some face has none.
+        ModelError: the teacher's features aren't as long as the embedding, some face has none, or the teacher's own
+            class weights are named but not right.
     """
-    check_dimension(teacher.dimension, (comparison.network or configuration.network).embedding_dimension)
+    dimension = (comparison.network or configuration.network).embedding_dimension
+    check_dimension(teacher.dimension, dimension)
     unnamed = any(compared.unnamed_as_classes for compared in comparison.wanted.values())
     faces = manifest[manifest["is_face"] & (manifest["split"] == "train")]
     face_ids, _ = aligned_faces(faces if unnamed else faces[faces["subject_id"].notna()], crops)
@@ -136,6 +147,9 @@ def check_teacher(
             f"The teacher has no feature for {missing:,} of {len(face_ids):,} faces that the comparison learns from: "
             "run the distillation room again with 'distilled.unnamed_as_classes' set, or give a table that has them."
         )
+    for compared in comparison.wanted.values():
+        if (header := _header_of(compared.method)) is not None:
+            read_header(header, subjects_of(faces), dimension)
 
 
 def run_comparison(

@@ -24,7 +24,7 @@ from countenance.learning.methods.choice import (
     method_header,
     with_fixed_centres,
 )
-from countenance.learning.methods.class_means import class_means_of
+from countenance.learning.methods.class_means import class_means_of, fixed_centres_of
 from countenance.learning.recognition import (
     RecognitionConfiguration,
     identity_alone,
@@ -291,7 +291,7 @@ def _distil(
         TrainingClasses(named=rows["subject_id"].nunique(), every=dataset.labels.classes),
         network.configuration.embedding_dimension,
         torch.Generator().manual_seed(configuration.seed),
-        class_means=lambda: class_means_of(dataset, rows["face_id"].astype(str).tolist()),
+        class_means=lambda: fixed_centres_of(dataset, rows, getattr(configuration.distilled.method, "centres", None)),
     )
     own = _session(session, "tasks")
     return train_all_in_one(network, dataset, training, header=header, session=own, watch=watch)

@@ -279,6 +279,30 @@ def test_a_student_whose_embedding_does_not_fit_the_teacher_is_refused_before_an
     assert not list(tmp_path.iterdir())
 
 
+def test_the_teachers_own_header_counts_with_what_it_holds_and_a_wrong_one_is_found_out_first(world, teacher, tmp_path):
+    path = tmp_path / "header.parquet"
+    fixed = {"learning_rate": 0.1, "method": {"name": "fixed_centres", "centres": str(path)}}
+    compared = comparison(alone=ALONE, weighted=weighted(), fixed=fixed)
+    people = sorted(world[0].loc[world[0]["split"] == "train", "subject_id"].dropna().unique())
+
+    def write(people, first=1.0):
+        centres = np.eye(NETWORK.embedding_dimension)[: len(people)]
+        centres[0] *= first
+        pd.DataFrame({"subject_id": people, "centre": list(centres)}).to_parquet(path)
+
+    write(people[1:])
+    with pytest.raises(ModelError, match="lacks 1 of 2 training people"):
+        run_comparison(*world, STUDENT, compared, teacher=teacher, folder=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+    write(people)
+    before = digests(world, teacher, compared)
+    runs = run_comparison(*world, STUDENT, compared, teacher=teacher, folder=tmp_path / "runs")
+    assert [run["digest"] for run in runs] == list(before.values())
+    write(people, first=-1.0)
+    after = digests(world, teacher, compared)
+    assert {row for row, seed in before if before[row, seed] != after[row, seed]} == {"fixed"}
+
+
 def test_without_a_named_held_out_face_nothing_is_trained(world, teacher, tmp_path):
     rows, crops = world
     with pytest.raises(DataError, match="No face of the split validation or test has a name"):

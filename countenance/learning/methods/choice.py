@@ -10,7 +10,7 @@ refo                 the distance alone, in the teacher's space                 
 margin_distillation  margin softmax on the teacher's class means, a margin a     a class of its own each
                      photo by the teacher's angle
 relational           its own margin softmax + distances and angles of the batch  in the relations alone
-fixed_centres        margin softmax on the teacher's class means                 a class of its own each
+fixed_centres        margin softmax on the teacher's class means or its header   a class of its own each
 adaptive             AdaDistill, alpha = agreement of student and teacher        a class of its own each
 weighted             AdaDistill, that times agreement of centre and teacher      a class of its own each
 ===================  ==========================================================  =====================================
@@ -20,10 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from countenance.configuration import Configuration
@@ -53,12 +54,21 @@ class AdaDistill(Configuration):
 
     Attributes:
         name: ``weighted`` and ``adaptive`` move the centres by the weighted or the plain alpha, ``fixed_centres`` sets
-            them once to the class means of the teacher's features.
+            them once to the class means of the teacher's features, or to its own class weights.
         margin: of the softmax.
+        centres: of ``fixed_centres``: a table of the teacher's own class weights, see
+            :mod:`countenance.learning.methods.header_table`; None: its class means.
     """
 
     name: Literal["fixed_centres", "adaptive", "weighted"] = "weighted"
     margin: MarginConfiguration = MarginConfiguration()
+    centres: Path | None = None
+
+    @model_validator(mode="after")
+    def _only_fixed_centres_are_given(self) -> AdaDistill:
+        if self.centres is not None and self.name != "fixed_centres":
+            raise ValueError(f"the centres of '{self.name}' follow the teacher's features: leave 'centres' away")
+        return self
 
 
 DistillationMethod = Annotated[

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from countenance.errors import ModelError
 from countenance.learning.batches import FaceDataset
+from countenance.learning.labels import subjects_of
+from countenance.learning.methods.header_table import read_header
 from countenance.learning.methods.taught_rows import has_direction
 
 _FACES_AT_ONCE: Final = 65536
@@ -62,6 +66,24 @@ def class_means_of(dataset: FaceDataset, face_ids: Sequence[str]) -> Tensor:
     if dataset.teacher is None:
         raise ModelError("The class centres are to be the teacher's, but there is none: name a teacher.")
     return class_means(_blocks(dataset, face_ids), dataset.labels.classes, dataset.teacher.dimension)
+
+
+def fixed_centres_of(dataset: FaceDataset, rows: pd.DataFrame, header: Path | None) -> Tensor:
+    """[C, D]: the class means, in which the named people have the teacher's own class weights where those are given.
+
+    Args:
+        dataset: with a teacher.
+        rows: that the data set was made from.
+        header: the table of the class weights, or None.
+
+    Raises:
+        ModelError: as :func:`class_means_of`, or :func:`~countenance.learning.methods.header_table.read_header`.
+    """
+    means = class_means_of(dataset, rows["face_id"].astype(str).tolist())
+    if header is None:
+        return means
+    named = read_header(header, subjects_of(rows), means.shape[1])
+    return torch.cat([named, means[len(named) :]])
 
 
 def _blocks(dataset: FaceDataset, face_ids: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:

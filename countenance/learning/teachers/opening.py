@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from countenance.errors import ModelError
+from countenance.learning.fingerprint import file_digest
 from countenance.learning.teachers.checkpoint import IdentityPart, read_checkpoint
 from countenance.learning.teachers.configuration import TRAINED_TEACHER, EngineName, TeacherConfiguration, not_there
 from countenance.learning.teachers.recogniser_file import RecogniserFile, read_recogniser
@@ -73,8 +74,7 @@ def identity_of(configuration: TeacherConfiguration, *, trained: AllInOneNetwork
     path = Path(configuration.path)
     if not path.is_file():
         raise ModelError(not_there(path))
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path)
 
 
 def teacher_of_network(

@@ -85,6 +85,14 @@ def test_fixed_centres_are_the_class_means_and_are_not_moved():
     assert isinstance(header("margin_distillation"), MarginDistillationHeader)
 
 
+def test_only_fixed_centres_can_be_given():
+    assert (
+        METHOD.validate_python({"name": "fixed_centres", "centres": "header.parquet"}).centres.name == "header.parquet"
+    )
+    with pytest.raises(ValidationError, match="the centres of 'weighted' follow the teacher's features"):
+        METHOD.validate_python({"name": "weighted", "centres": "header.parquet"})
+
+
 def test_alpha_is_the_methods():
     assert header("adaptive").configuration.alpha == "plain"
     assert header("weighted").configuration.alpha == "weighted"

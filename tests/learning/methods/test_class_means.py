@@ -1,11 +1,12 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from countenance.errors import ModelError
 from countenance.learning.augmentation import NO_AUGMENTATION
 from countenance.learning.batches import BatchConfiguration, FaceDataset
-from countenance.learning.methods.class_means import class_means, class_means_of
+from countenance.learning.methods.class_means import class_means, class_means_of, fixed_centres_of
 from countenance.learning.teachers.features import TeacherFeatures
 from tests.learning.faces import NETWORK, small_world
 
@@ -59,3 +60,15 @@ def test_without_a_teacher_there_are_no_means():
     dataset = FaceDataset(rows, crops, NETWORK, BatchConfiguration(batch_size=8), NO_AUGMENTATION, seed=0)
     with pytest.raises(ModelError, match="there is none: name a teacher"):
         class_means_of(dataset, rows["face_id"].tolist())
+
+
+def test_the_teachers_own_class_weights_are_the_centres_of_named_people_and_others_keep_its_feature_of_them(tmp_path):
+    rows, dataset, _ = world(unnamed_as_classes=True)
+    means = class_means_of(dataset, rows["face_id"].tolist())
+    assert torch.equal(fixed_centres_of(dataset, rows, None), means)
+    weights = np.eye(NETWORK.embedding_dimension)[[3, 5, 7]]
+    people = {"subject_id": ["person-1", "nobody", "person-0"], "centre": list(weights)}
+    pd.DataFrame(people).to_parquet(tmp_path / "header.parquet")
+    centres = fixed_centres_of(dataset, rows, tmp_path / "header.parquet")
+    np.testing.assert_array_equal(centres[:2].numpy(), weights[[2, 0]])
+    assert torch.equal(centres[2:], means[2:])
