@@ -9,7 +9,6 @@ kept, so that anybody can see how near the others came.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +28,7 @@ from countenance.learning.compared_methods import (
 )
 from countenance.learning.kept_runs import kept_table, tried_once
 from countenance.learning.method_comparison import GIVES, check_teacher, planned_students, train_and_read
+from countenance.learning.people_apart import with_people_set_apart
 from countenance.learning.recipe import DistillationConfiguration
 from countenance.learning.teachers.features import TeacherFeatures
 from countenance.progress import track
@@ -92,7 +92,7 @@ def search_settings(
     if search is None:
         return []
     check_teacher(manifest, crops, configuration, comparison, teacher)
-    rows = with_people_set_apart(manifest, search)
+    rows = _judged_by_enough(manifest, search)
 
     def attempt(row: str, compared: ComparedMethod) -> Attempt:
         brief = comparison.model_copy(
@@ -113,23 +113,11 @@ def search_settings(
     ]
 
 
-def with_people_set_apart(manifest: pd.DataFrame, search: SettingsSearch) -> pd.DataFrame:
-    """The manifest with a share of the training people moved to validation; who, depends on seed and name alone.
-
-    Raises:
-        DataError: fewer than :data:`LEAST_PEOPLE` people for validation have two faces.
-    """
-    named = manifest["is_face"] & manifest["subject_id"].notna()
-    position = {
-        subject: int.from_bytes(hashlib.blake2b(f"set apart {search.seed}\n{subject}".encode(), digest_size=8).digest())
-        for subject in manifest.loc[named, "subject_id"].unique()
-    }
-    apart = (
-        named & (manifest["split"] == "train") & (manifest["subject_id"].map(position) < search.people_share * 2**64)
-    )
-    moved = manifest.assign(split=manifest["split"].mask(apart, "validation"))
-    faces = moved.loc[named & (moved["split"] == "validation"), "subject_id"].value_counts()
-    if (people := int((faces > 1).sum())) < LEAST_PEOPLE:
+def _judged_by_enough(manifest: pd.DataFrame, search: SettingsSearch) -> pd.DataFrame:
+    moved = with_people_set_apart(manifest, search.people_share, search.seed)
+    asked = moved["is_face"] & (moved["split"] == "validation")
+    people = int((moved.loc[asked, "subject_id"].value_counts() > 1).sum())
+    if people < LEAST_PEOPLE:
         raise DataError(
             f"Settings can't be chosen by {people} people with two faces for validation, where {LEAST_PEOPLE} are the "
             "least: raise 'people_share' of the search or the validation split."

@@ -114,6 +114,7 @@ class StudentSearchConfiguration(Configuration):
         proposals: students that are looked at, over-budget ones included; the search ends here at the latest.
         steps: of each training; the warm-up keeps its share of them.
         looks: how often a training is scored on its way, and may be given up.
+        people_share: of the training people, set apart to score by beside those for validation.
         space: what may be chosen.
         budget: what a student may cost.
         threads: of the engine that is timed.
@@ -125,6 +126,7 @@ class StudentSearchConfiguration(Configuration):
     proposals: int = Field(default=200, ge=1)
     steps: int = Field(ge=1)
     looks: int = Field(default=3, ge=0)
+    people_share: float = Field(default=0.0, ge=0.0, lt=1.0)
     space: SearchSpace = SearchSpace()
     budget: StudentBudget = StudentBudget()
     threads: int = Field(default=1, ge=1)

@@ -35,7 +35,7 @@ def search_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
         "how": (
             f"{many(counts['proposed'], 'student')} proposed: {_counted(counts)}. Those within the budget were "
             f"distilled for {search['steps']:,} steps of {search['batch_size']} crops, unless they were given up on "
-            "the way, and scored on the people for validation; the test people took no part. Milliseconds are the "
+            "the way, and scored on people set apart; the test people took no part. Milliseconds are the "
             f"median of the exported network on {many(search['threads'], 'thread')} of a processor."
         ),
         "budget": _budget(search["budget"]),

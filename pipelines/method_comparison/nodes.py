@@ -19,7 +19,7 @@ def search_settings(
     evaluation: dict[str, Any],
     folder: str,
 ) -> list[dict[str, Any]]:
-    """Give each way its best learning rate, scale and margin by the people for validation; nothing if not asked to."""
+    """Give each way its best learning rate, scale and margin, by people set apart; nothing if not asked to."""
     from countenance.learning import method_settings as room
     from pipelines.method_comparison import comparing
 

@@ -16,6 +16,7 @@ from countenance.configuration import narrow
 from countenance.errors import AssessmentError
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.outputs import network_outputs
+from countenance.learning.people_apart import with_people_set_apart
 from countenance.learning.recipe import DistillationConfiguration
 from countenance.learning.soft_reading import soft_table
 from countenance.learning.soft_targets import SoftTable
@@ -112,12 +113,13 @@ def materials_of(
 ) -> SearchMaterials:
     """Narrow the parameters and open the tables."""
     recipe = narrow(DistillationConfiguration, distillation, where="parameters_distillation.yml")
+    configuration = narrow(StudentSearchConfiguration, search, where="parameters_student_search.yml")
     return SearchMaterials(
-        manifest=manifest,
+        manifest=with_people_set_apart(manifest, configuration.people_share, recipe.seed),
         crops=crops,
         teacher=teaching(features, recipe, trained),
         soft=soft_table(soft),
         distillation=recipe,
         evaluation=narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml"),
-        configuration=narrow(StudentSearchConfiguration, search, where="parameters_student_search.yml"),
+        configuration=configuration,
     )

@@ -68,7 +68,7 @@ def snippet(report: Mapping[str, Any]) -> str:
     interval = "" if score["low"] is None else f" ({score['low']:.3f} to {score['high']:.3f})"
     said = [
         f"The best of {counts[TRAINED]} students that were trained to the end; {counts['proposed']} were proposed.",
-        f"TAR@FAR={report['headline_far']:g} {score['value']:.3f}{interval} on the people for validation after "
+        f"TAR@FAR={report['headline_far']:g} {score['value']:.3f}{interval} on people set apart after "
         f"{report['steps']} steps.",
         f"{best['parameters']:,} parameters, {best['multiply_adds']:,} multiply-adds"
         + ("" if best["milliseconds"] is None else f", {best['milliseconds']:.2f} ms an image")

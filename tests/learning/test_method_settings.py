@@ -14,7 +14,6 @@ from countenance.learning.method_settings import (
     best_settings,
     search_settings,
     with_chosen_settings,
-    with_people_set_apart,
 )
 from countenance.learning.teachers.features import TeacherFeatures
 from tests.learning.faces import NETWORK, small_world
@@ -158,19 +157,6 @@ def test_each_row_is_trained_with_every_value_and_asked_about_no_test_person_and
     assert score.splits == {"validation"} and set(asked["split"]) == {"validation", "train"}
     assert asked["subject_id"].nunique() >= LEAST_PEOPLE
     json.dumps(tried)
-
-
-def test_who_is_set_apart_follows_from_seed_and_name_and_share(people):
-    one = SettingsSearch(steps=1, seed=5, people_share=0.5, learning_rate=(0.2,))
-    apart = with_people_set_apart(people[0], one)
-    again = with_people_set_apart(people[0].sample(frac=1, random_state=1), one).loc[people[0].index]
-    assert apart["split"].tolist() == again["split"].tolist()
-    other = with_people_set_apart(people[0], one.model_copy(update={"seed": 6}))
-    assert apart["split"].tolist() != other["split"].tolist()
-    moved = apart["split"] != people[0]["split"]
-    assert set(people[0].loc[moved, "split"]) == {"train"} and set(apart.loc[moved, "split"]) == {"validation"}
-    assert apart.groupby("subject_id")["split"].nunique().max() == 1
-    assert not moved[people[0]["subject_id"].isna()].any()
 
 
 def test_finished_and_diverged_trials_are_not_trained_again(people, teacher, tmp_path):
