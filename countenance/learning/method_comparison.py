@@ -109,17 +109,18 @@ def planned_students(
     teacher: TeacherFeatures,
 ) -> list[PlannedStudent]:
     """The runs of a comparison, seed by seed; arguments as in :func:`run_comparison`."""
-    data, taught = data_digest(manifest, crops, configuration.network.landmark_scheme), teacher.identity
+    data = data_digest(manifest, crops, configuration.network.landmark_scheme)
+    table = teacher.with_live(None)
     plan = []
     for seed in comparison.seeds:
         for row, compared in comparison.wanted.items():
-            alone = isinstance(compared.method, Alone)
             student = student_of(configuration, comparison, row, seed)
-            counts = [what_counts(student, without=_NOT_READ), data, None if alone else taught]
+            asked = teacher if student.distilled.teacher_sees == "augmented" else table
+            own = None if isinstance(compared.method, Alone) else asked
+            counts = [what_counts(student, without=_NOT_READ), data, None if own is None else own.identity]
             if (header := _header_of(compared.method)) is not None:
                 counts.append(file_digest(header))
-            digest = fingerprint(*counts)
-            plan.append(PlannedStudent(row, student, None if alone else teacher, digest))
+            plan.append(PlannedStudent(row, student, own, fingerprint(*counts)))
     return plan
 
 

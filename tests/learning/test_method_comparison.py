@@ -116,14 +116,14 @@ class Watchful:
 
 
 def test_a_teacher_that_is_to_look_sees_every_crop_as_it_is_varied(world, teacher, tmp_path):
-    compared = comparison(alone=ALONE, weighted=weighted()).model_copy(update={"teacher_sees": "augmented"})
-    watchful = Watchful()
-    live = teacher.with_live(watchful)
-    runs = run_comparison(*world, STUDENT, compared, teacher=live, folder=tmp_path)
-    assert len(watchful.seen) == 2 * 12  # the student alone has no teacher
-    assert len({crop.tobytes() for crop in watchful.seen}) == len(watchful.seen)
-    digests = [run.digest for run in planned_students(*world, STUDENT, comparison(), teacher=teacher)]
-    assert [run["digest"] in digests for run in runs] == [True, False]
+    rows = {"alone": ALONE, "weighted": weighted(), "fixed": weighted(method={"name": "fixed_centres"})}
+    watchful, crop = Watchful(), comparison(**rows)
+    augmented = crop.model_copy(update={"teacher_sees": "augmented"})
+    runs = run_comparison(*world, STUDENT, augmented, teacher=teacher.with_live(watchful), folder=tmp_path)
+    assert len(watchful.seen) == 2 * 12  # the student alone has no teacher, and fixed centres ask none about a batch
+    assert len({seen.tobytes() for seen in watchful.seen}) == len(watchful.seen)
+    digests = [run.digest for run in planned_students(*world, STUDENT, crop, teacher=teacher)]
+    assert [run["digest"] in digests for run in runs] == [True, False, True]
 
 
 def test_each_student_is_told_with_its_method_and_asked_about_named_held_out_people_alone(world, finished):
