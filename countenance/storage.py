@@ -1,7 +1,8 @@
-"""Writing files so that nobody ever sees half of one: write aside, then rename."""
+"""Files that are whole: written aside and renamed, so that nobody ever sees half of one, and known by their digest."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -52,3 +53,9 @@ def move_folder(source: Path, target: Path) -> None:
         target.rename(replaced)
     source.rename(target)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,12 +27,6 @@ def fingerprint(*parts: object) -> str:
     for part in parts:
         _feed(digest, part)
     return digest.hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _feed(digest: hashlib.blake2b, part: object) -> None:

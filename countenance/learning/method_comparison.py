@@ -19,7 +19,7 @@ import pandas as pd
 from countenance.data.crop_store import CropStore
 from countenance.errors import DataError, ModelError
 from countenance.learning.compared_methods import MethodComparisonConfiguration
-from countenance.learning.fingerprint import file_digest, fingerprint
+from countenance.learning.fingerprint import fingerprint
 from countenance.learning.kept_runs import data_digest, done_once, keep_table, kept_table, what_counts
 from countenance.learning.labels import subjects_of
 from countenance.learning.methods.choice import Alone, DistillationMethod
@@ -32,6 +32,7 @@ from countenance.learning.teachers.asking import aligned_faces, check_dimension
 from countenance.learning.teachers.features import TeacherFeatures
 from countenance.network.soft_losses import SoftTargetConfiguration
 from countenance.progress import track
+from countenance.storage import file_sha256
 
 _NOT_READ: Final = ("teacher", "alone", "soft", "faulty")
 """Of the distillation room's parameters: the teacher counts with what it says."""
@@ -119,7 +120,7 @@ def planned_students(
             own = None if isinstance(compared.method, Alone) else asked
             counts = [what_counts(student, without=_NOT_READ), data, None if own is None else own.identity]
             if (header := _header_of(compared.method)) is not None:
-                counts.append(file_digest(header))
+                counts.append(file_sha256(header))
             plan.append(PlannedStudent(row, student, own, fingerprint(*counts)))
     return plan
 

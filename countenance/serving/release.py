@@ -18,7 +18,7 @@ from countenance.analysis.model import PROPOSAL_FILE
 from countenance.configuration import Configuration, narrow
 from countenance.errors import ConfigurationError, ModelError
 from countenance.network.export import INPUT_NAME, OUTPUT_NAMES
-from countenance.storage import write_folder_aside
+from countenance.storage import file_sha256, write_folder_aside
 
 MODEL_FILE: Final = "model.onnx"
 RELEASE_FILE: Final = "release.json"
@@ -140,12 +140,6 @@ def open_release(folder: Path) -> ReleaseManifest:
         if not path.is_file() or file_sha256(path) != expected:
             raise ModelError(f"{path} is missing or was changed after it was released: build the release unit again.")
     return manifest
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def code_sha256(package: Path) -> str:

@@ -10,9 +10,9 @@ from countenance.serving.release import (
     ReleaseManifest,
     build_release,
     code_sha256,
-    file_sha256,
     open_release,
 )
+from countenance.storage import file_sha256
 
 DETAILS = ReleaseDetails(
     candidate="student_alone",

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from countenance.errors import ModelError
-from countenance.learning.fingerprint import file_digest
 from countenance.learning.teachers.checkpoint import IdentityPart, read_checkpoint
 from countenance.learning.teachers.configuration import TRAINED_TEACHER, EngineName, TeacherConfiguration, not_there
 from countenance.learning.teachers.recogniser_file import RecogniserFile, read_recogniser
@@ -24,6 +23,7 @@ from countenance.learning.teachers.running import (
 )
 from countenance.learning.teachers.teacher import Engine, OpenedTeacher, Teacher
 from countenance.network.allinone import AllInOneNetwork
+from countenance.storage import file_sha256
 
 IDENTITY_VERSION = 1
 """Raised when the same weights come to give other features, for example by another warp to the network's side."""
@@ -74,7 +74,7 @@ def identity_of(configuration: TeacherConfiguration, *, trained: AllInOneNetwork
     path = Path(configuration.path)
     if not path.is_file():
         raise ModelError(not_there(path))
-    return file_digest(path)
+    return file_sha256(path)
 
 
 def teacher_of_network(
