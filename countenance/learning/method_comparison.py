@@ -22,7 +22,7 @@ from countenance.learning.compared_methods import MethodComparisonConfiguration
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.kept_runs import data_digest, done_once, keep_table, kept_table, what_counts
 from countenance.learning.labels import subjects_of
-from countenance.learning.methods.choice import Alone, DistillationMethod
+from countenance.learning.methods.choice import Alone, given_centres, needs_no_look
 from countenance.learning.methods.header_table import read_header
 from countenance.learning.outputs import network_outputs
 from countenance.learning.recipe import DistillationConfiguration, StudentDistilled, train_student_distilled
@@ -77,7 +77,7 @@ def student_of(
         learning_rate=compared.learning_rate,
         method=compared.method,
         unnamed_as_classes=compared.unnamed_as_classes,
-        teacher_sees="crop" if _asks_no_teacher_about_a_batch(compared.method) else comparison.teacher_sees,
+        teacher_sees="crop" if needs_no_look(compared.method) else comparison.teacher_sees,
     )
     return configuration.model_copy(
         update={
@@ -90,15 +90,6 @@ def student_of(
             "distilled": distilled,
         }
     )
-
-
-def _asks_no_teacher_about_a_batch(method: DistillationMethod) -> bool:
-    # Centres that are fixed come from the table, and what a teacher says of a batch would serve the curves alone.
-    return isinstance(method, Alone) or method.name == "fixed_centres"
-
-
-def _header_of(method: DistillationMethod) -> Path | None:
-    return getattr(method, "centres", None)
 
 
 def planned_students(
@@ -119,7 +110,7 @@ def planned_students(
             asked = teacher if student.distilled.teacher_sees == "augmented" else table
             own = None if isinstance(compared.method, Alone) else asked
             counts = [what_counts(student, without=_NOT_READ), data, None if own is None else own.identity]
-            if (header := _header_of(compared.method)) is not None:
+            if (header := given_centres(compared.method)) is not None:
                 counts.append(file_sha256(header))
             plan.append(PlannedStudent(row, student, own, fingerprint(*counts)))
     return plan
@@ -150,7 +141,7 @@ def check_teacher(
             "run the distillation room again with 'distilled.unnamed_as_classes' set, or give a table that has them."
         )
     for compared in comparison.wanted.values():
-        if (header := _header_of(compared.method)) is not None:
+        if (header := given_centres(compared.method)) is not None:
             read_header(header, subjects_of(faces), dimension)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pandas as pd
 
@@ -19,9 +20,20 @@ def with_people_set_apart(manifest: pd.DataFrame, share: float, seed: int) -> pd
         seed: others give other people.
     """
     training = (manifest["split"] == "train") & manifest["subject_id"].notna()
-    position = {
-        subject: int.from_bytes(hashlib.blake2b(f"set apart {seed}\n{subject}".encode(), digest_size=8).digest())
-        for subject in manifest.loc[training, "subject_id"].unique()
-    }
-    apart = training & (manifest["subject_id"].map(position) < share * 2**64)
+    apart = training & drawn_people(manifest["subject_id"], share, f"set apart {seed}")
     return manifest.assign(split=manifest["split"].mask(apart, "validation"))
+
+
+def drawn_people(subjects: pd.Series[Any], share: float, key: str) -> pd.Series[bool]:
+    """Which rows are of people that are drawn; who is, depends on the key and the name alone.
+
+    Args:
+        subjects: of each row; nobody is drawn where it is null.
+        share: of the people.
+        key: another one draws others, independently.
+    """
+    position = {
+        subject: int.from_bytes(hashlib.blake2b(f"{key}\n{subject}".encode(), digest_size=8).digest())
+        for subject in subjects.dropna().unique()
+    }
+    return subjects.map(position) < share * 2**64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,10 +20,12 @@ from countenance.learning.methods.choice import (
     AdaDistill,
     DistillationMethod,
     TrainingClasses,
+    given_centres,
     method_header,
     with_fixed_centres,
 )
 from countenance.learning.methods.class_means import class_means_of, fixed_centres_of
+from countenance.learning.people_apart import drawn_people
 from countenance.learning.recognition import (
     RecognitionConfiguration,
     identity_alone,
@@ -256,11 +257,7 @@ def _as_named_for_students(manifest: pd.DataFrame, configuration: DistillationCo
     """The manifest with the names that the students are given; who is named depends on the seed and the name alone."""
     if configuration.named_share >= 1.0:
         return manifest
-    position = {
-        subject: int.from_bytes(hashlib.blake2b(f"{configuration.seed}\n{subject}".encode(), digest_size=8).digest())
-        for subject in manifest["subject_id"].dropna().unique()
-    }
-    given = manifest["subject_id"].map(position) < configuration.named_share * 2**64
+    given = drawn_people(manifest["subject_id"], configuration.named_share, str(configuration.seed))
     return manifest.assign(subject_id=manifest["subject_id"].where(given, None))
 
 
@@ -291,7 +288,7 @@ def _distil(
         TrainingClasses(named=rows["subject_id"].nunique(), every=dataset.labels.classes),
         network.configuration.embedding_dimension,
         torch.Generator().manual_seed(configuration.seed),
-        class_means=lambda: fixed_centres_of(dataset, rows, getattr(configuration.distilled.method, "centres", None)),
+        class_means=lambda: fixed_centres_of(dataset, rows, given_centres(configuration.distilled.method)),
     )
     own = _session(session, "tasks")
     return train_all_in_one(network, dataset, training, header=header, session=own, watch=watch)

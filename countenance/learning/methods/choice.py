@@ -84,6 +84,16 @@ ALPHA_OF: Final[dict[str, Literal["fixed", "plain", "weighted"]]] = {
 }
 
 
+def given_centres(method: DistillationMethod) -> Path | None:
+    """The table of the teacher's own class weights that a method is to take its centres from, if any."""
+    return method.centres if isinstance(method, AdaDistill) else None
+
+
+def needs_no_look(method: DistillationMethod) -> bool:
+    """Whether nothing that a teacher says of a batch is learned: it would serve the curves alone."""
+    return isinstance(method, Alone) or method.name == "fixed_centres"
+
+
 @dataclass(frozen=True)
 class TrainingClasses:
     """How many classes the training faces have.
