@@ -1,0 +1,1 @@
+"""Evaluation protocols: which samples form a template, and which templates or photos are compared."""
