@@ -16,13 +16,10 @@ from countenance.assessment.arrays import (
     same_length,
     score_vector,
 )
+from countenance.assessment.template_scores import float32_scores
 from countenance.errors import AssessmentError
 
 NON_MATED_LIMIT = 3_000_000
-BLOCK_ROWS = 128
-GATHER_BLOCK = 65_536
-# A gathered pair costs about as much as this many cells of a matrix product (512 dimensions, one core).
-CELLS_PER_GATHERED_PAIR = 16
 
 
 def mated_pairs(subjects: ArrayLike) -> tuple[IntArray, IntArray]:
@@ -132,12 +129,7 @@ def pair_scores(
             "of models with equally long embeddings."
         )
     same_length(first=len(first), second=len(second))
-    if len(first) and (min(first.min(), second.min()) < 0 or max(first.max(), second.max()) >= len(rows)):
-        raise AssessmentError(f"A pair names a row outside the {len(rows):,} features: use the same row order.")
-    used = len(np.unique(first))
-    if len(first) * CELLS_PER_GATHERED_PAIR < used * len(rows):
-        return _gathered_scores(rows, others, first, second)
-    return _multiplied_scores(rows, others, first, second)
+    return float32_scores(rows, others, first, second)
 
 
 def _unit_rows(features: FloatArray) -> FloatArray:
@@ -147,27 +139,6 @@ def _unit_rows(features: FloatArray) -> FloatArray:
     lengths = np.linalg.norm(rows, axis=1)
     refuse_rows(~(np.abs(lengths - 1.0) < 1e-3), "the feature is not a unit vector")
     return rows
-
-
-def _gathered_scores(rows: FloatArray, others: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
-    scores = np.empty(len(first), dtype=np.float32)
-    for start in range(0, len(first), GATHER_BLOCK):
-        part = slice(start, start + GATHER_BLOCK)
-        scores[part] = np.einsum("pd,pd->p", rows[first[part]], others[second[part]])
-    return scores
-
-
-def _multiplied_scores(rows: FloatArray, others: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
-    order = np.argsort(first, kind="stable")
-    sorted_first = first[order]
-    scores = np.empty(len(first), dtype=np.float32)
-    for start in range(0, len(rows), BLOCK_ROWS):
-        low, high = np.searchsorted(sorted_first, [start, start + BLOCK_ROWS])
-        if low < high:
-            wanted = order[low:high]
-            block = rows[start : start + BLOCK_ROWS] @ others.T
-            scores[wanted] = block[first[wanted] - start, second[wanted]]
-    return scores
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "countenance.commands.bench_distillation",
         "a step of distillation beside the published algorithm in plain PyTorch",
     ),
+    "ijb": ("countenance.commands.bench_ijb", "evaluation at IJB-C's size beside a plain float64 script"),
 }
 """By subject: the module that measures it, with ``add_options(parser)`` and ``run(arguments)``, and what it is."""
 

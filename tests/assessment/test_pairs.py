@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countenance.assessment import pairs as pairs_module
+from countenance.assessment import template_scores
 from countenance.assessment.pairs import ComparisonScores, mated_pairs, non_mated_pairs, pair_scores
 from countenance.errors import AssessmentError
 from tests.assessment.populations import embeddings, pairs_of, scores_of
@@ -69,7 +69,7 @@ def test_gathering_pairs_and_multiplying_blocks_give_the_same_scores(monkeypatch
     first, second = generator.integers(0, 300, (2, 2000))
     expected = (features[first].astype(float) * features[second]).sum(axis=1)
     for cells in (10**9, 0):
-        monkeypatch.setattr(pairs_module, "CELLS_PER_GATHERED_PAIR", cells)
+        monkeypatch.setattr(template_scores, "CELLS_PER_GATHERED_PAIR", cells)
         assert pair_scores(features, first, second) == pytest.approx(expected, abs=1e-6)
 
 

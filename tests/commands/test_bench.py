@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from countenance.commands import bench_distillation, main
+from countenance.assessment.made_up_protocol import ProtocolSize
+from countenance.assessment.template_benchmark import STAGES, Run, TemplateSpeed
+from countenance.commands import bench_distillation, bench_ijb, main
 from countenance.commands.bench_training import _table
 from countenance.learning.distillation_speed import CACHED, LIVE, PUBLISHED, DistillationSize, DistillationSpeed
 from countenance.learning.throughput import LOOPS, Throughput
@@ -98,3 +100,64 @@ def test_distillation_is_measured_and_told_as_json(capsys: pytest.CaptureFixture
         assert timing["peak_mebibytes"] > timing["idle_mebibytes"] > 0.0
     assert said["loss_difference"] < 1e-4
     assert said["gradient_difference"] < 1e-3
+
+
+def run_of(*seconds: float, peak: float, accepted: int = 70) -> Run:
+    return Run(
+        seconds=dict(zip(STAGES, seconds, strict=True)),
+        peak_mebibytes=peak,
+        idle_mebibytes=180.0,
+        accepted=(None, *[accepted] * 5),
+        false_accepts=(None, 1, 10, 100, 1000, 10000),
+        found=((8, 9, 10), (18, 19, 20)),
+        identified=((None, 7), (15, 17)),
+    )
+
+
+PLAIN, OURS = run_of(10.0, 80.0, 10.0, 4.0, peak=4000.0), run_of(0.5, 1.25, 0.25, 1.0, peak=900.0)
+IJB_SPEED = TemplateSpeed(ProtocolSize(), 1, PLAIN, OURS, ((0.5, run_of(0.3, 0.6, 0.1, 0.4, peak=600.0)), (1.0, OURS)))
+
+
+def test_the_tables_of_ijb_tell_time_memory_counts_and_growth():
+    text = bench_ijb._tables(IJB_SPEED)
+    lines = text.splitlines()
+    assert lines[0] == ("469,375 embeddings of 512, 23,124 templates, 15,658,489 pairs (19,557 mated), 1 thread")
+    assert lines[3].split() == ["aggregation", "10.00", "0.500", "20.0"]
+    assert lines[6].split() == ["total", "100.00", "2.000", "50.0"]
+    assert lines[7].split() == ["1:N", "4.00", "1.000", "4.0"]
+    assert lines[8].split()[-2:] == ["4,000", "900"]
+    assert lines[12].split() == ["1e-06", "-", "-", "-", "-"]
+    assert lines[17].split() == ["0.1", "70", "10,000", "70", "10,000"]
+    assert lines[20].split() == ["plain,", "gallery", "1", "8", "9", "10", "-", "7"]
+    assert "Counts are identical." in text
+    assert lines[-2].split() == ["0.5", "1.000", "0.50", "0.400", "0.40", "600"]
+
+
+def test_counts_that_differ_are_told():
+    differs = TemplateSpeed(ProtocolSize(), 2, PLAIN, run_of(0.5, 1.25, 0.25, 1.0, peak=900.0, accepted=71))
+    text = bench_ijb._tables(differs)
+    assert "Counts are NOT identical." in text
+    assert text.splitlines()[0].endswith("2 threads")
+
+
+def test_ijb_is_measured_and_told_as_json(capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "ijb", "--share", "0.003", "--seed", "2", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["identical_counts"] is True
+    assert set(said["ratios"]) == {*STAGES, "total"}
+    assert said["size"]["pairs"] == 46_975
+    assert said["plain"]["accepted"] == said["ours"]["accepted"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--share", "0"], ["--share", "2"], ["--share", "0.1", "--full"], ["--folder", "/no/such/folder"]]
+)
+def test_wrong_options_of_ijb_end_with_2(wrong: list[str]):
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "ijb", *wrong])
+    assert stopped.value.code == 2
+
+
+def test_a_share_that_is_too_small_is_told_in_one_sentence(capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "ijb", "--share", "0.0001"]) == 1
+    assert "fewer images than templates" in capsys.readouterr().err
