@@ -21,7 +21,7 @@ from countenance.learning.teachers.running import (
     torch_device,
     torch_engine,
 )
-from countenance.learning.teachers.teacher import Engine, OpenedTeacher, Teacher
+from countenance.learning.teachers.teacher import Engine, OpenedTeacher
 from countenance.network.allinone import AllInOneNetwork
 from countenance.storage import file_sha256
 
@@ -29,7 +29,7 @@ IDENTITY_VERSION = 1
 """Raised when the same weights come to give other features, for example by another warp to the network's side."""
 
 
-def open_teacher(configuration: TeacherConfiguration, *, trained: AllInOneNetwork | None = None) -> Teacher:
+def open_teacher(configuration: TeacherConfiguration, *, trained: AllInOneNetwork | None = None) -> OpenedTeacher:
     """Open a teacher that looks at faces; its weights are read and checked, its engine starts when it is first asked.
 
     Args:
@@ -83,7 +83,7 @@ def teacher_of_network(
     *,
     name: str = "network",
     given: InputRange | None = None,
-) -> Teacher:
+) -> OpenedTeacher:
     """A network in memory as a teacher; a copy of its trunk and identity branch is taken.
 
     For example an IResNet50 on the fastest engine::
@@ -111,7 +111,7 @@ def _opened(
     weights: str,
     given: InputRange,
     configuration: TeacherConfiguration,
-) -> Teacher:
+) -> OpenedTeacher:
     engine = configuration.engine
     precision: Precision = "float32"
     if configuration.precision != "fastest":

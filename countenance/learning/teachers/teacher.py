@@ -83,6 +83,10 @@ class OpenedTeacher:
 
     def embed(self, images: Crops) -> NDArray[np.float32]:
         """See :class:`Teacher`."""
+        return unit_rows(self.raw_features(images))
+
+    def raw_features(self, images: Crops) -> NDArray[np.float32]:
+        """Like :meth:`embed`, but as long as the network gives them: a recogniser's length follows image quality."""
         if images.dtype != np.uint8 or images.shape[1:] != (CROP_SIZE, CROP_SIZE, 3):
             raise ModelError(
                 f"A teacher looks at [n, {CROP_SIZE}, {CROP_SIZE}, 3] uint8 crops, not {list(images.shape)} "
@@ -91,7 +95,7 @@ class OpenedTeacher:
         engine = self._running()
         if not len(images):
             return np.zeros((0, self._dimension), dtype=np.float32)
-        return self._unit(engine(images))
+        return self._checked(engine(images))
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_engine": None}
@@ -100,11 +104,11 @@ class OpenedTeacher:
         if self._engine is None:
             engine = self._start()
             # A look at an even grey tells the dimension, and a damaged network before hours are spent on it.
-            grey = self._unit(engine(np.full((1, CROP_SIZE, CROP_SIZE, 3), 127, dtype=np.uint8)))
+            grey = self._checked(engine(np.full((1, CROP_SIZE, CROP_SIZE, 3), 127, dtype=np.uint8)))
             self._engine, self._dimension = engine, grey.shape[1]
         return self._engine
 
-    def _unit(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _checked(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         if raw.ndim != 2:
             raise ModelError(
                 f"The teacher {self.name} gives {list(raw.shape[1:])} numbers a crop, not one vector: "
@@ -116,5 +120,10 @@ class OpenedTeacher:
                 f"The teacher {self.name} gave NaN or infinite features for {damaged} of {len(raw)} crops: "
                 "use an undamaged teacher."
             )
-        lengths = np.linalg.norm(raw, axis=1, keepdims=True)
-        return np.asarray(raw / np.maximum(lengths, SMALLEST_LENGTH), dtype=np.float32)
+        return np.asarray(raw, dtype=np.float32)
+
+
+def unit_rows(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[..., D] features scaled to unit norm; one of no length stays as it is."""
+    lengths = np.linalg.norm(features, axis=-1, keepdims=True)
+    return np.asarray(features / np.maximum(lengths, SMALLEST_LENGTH), dtype=np.float32)

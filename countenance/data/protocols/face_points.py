@@ -1,0 +1,97 @@
+"""Which photos of a set are embedded, and where their faces' five points lie: from whichever file says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from countenance.data.protocols.delimited_text import Column, Columns, Kind, decoded_lines, read_columns
+from countenance.data.protocols.delimited_text import read_headed_columns as read_headed
+from countenance.data.protocols.ijb import find_ijb_files
+from countenance.data.protocols.parquet_protocol import open_protocol
+from countenance.data.protocols.row_origins import InMemory, RowOrigin, TextFile
+from countenance.data.protocols.template_protocol import Names
+from countenance.errors import DataError
+
+_PLACES: Final = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+_COORDINATES: Final = tuple(f"{axis}{point}" for point in range(1, 6) for axis in "xy")
+_WITHOUT_HEADER: Final[dict[str, Kind]] = {
+    "name": "text",
+    **dict.fromkeys(_COORDINATES, "number"),
+    "detector score": "number",
+}
+_WITH_HEADER: Final = (
+    Column(name="name", kind="text", headers=("photo", "name")),
+    *(
+        Column(name=f"{axis}{point}", kind="number", headers=(f"{axis}{point}", f"{place}_{axis}"))
+        for point, place in enumerate(_PLACES, start=1)
+        for axis in "xy"
+    ),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FacePoints:
+    """The faces to embed, one a row.
+
+    Attributes:
+        names: of the photos in the set's image folder, [N] strings.
+        five_points: left eye, right eye, nose, left and right corner of the mouth in pixels of the photo, [N, 5, 2]
+            float32.
+        origin: where each row comes from, for messages.
+    """
+
+    names: Names
+    five_points: NDArray[np.float32]
+    origin: RowOrigin
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def read_face_points(path: Path) -> FacePoints:
+    """Read five points in whichever form they are.
+
+    Args:
+        path: a text file without a header as IJB-B and IJB-C have it (``*_name_5pts_score.txt``: name, x1 y1 ... x5 y5,
+            detector score), a ``.csv`` with a header (``photo`` or ``name``, and ``x1 y1 ... x5 y5`` or ``left_eye_x``
+            ...), or a folder with a template protocol.
+
+    Raises:
+        DataError: the file is missing, a line can't be read (it is named), or the protocol has no points.
+    """
+    if path.is_dir():
+        return _of_protocol(path)
+    is_headed = path.suffix.lower() == ".csv"
+    columns = read_headed(path, _WITH_HEADER) if is_headed else read_columns(path, _WITHOUT_HEADER)
+    return FacePoints(columns["name"], _stacked(columns), TextFile(path, header_lines=int(is_headed)))
+
+
+def read_photo_names(path: Path) -> Names:
+    """Read names of photos, one a line, [N].
+
+    Raises:
+        DataError: the file is missing, empty, or no text.
+    """
+    names = [text for _, text in decoded_lines(path)]
+    if not names:
+        raise DataError(f"{path} has no rows: list a photo a line.")
+    return np.array(names, dtype=np.object_)
+
+
+def _of_protocol(folder: Path) -> FacePoints:
+    files = find_ijb_files(folder)
+    samples = open_protocol(folder).samples
+    if samples.five_points is None:
+        raise DataError(f"The protocol in {folder} has no five points: put its *_name_5pts_score.txt beside the lists.")
+    origin = InMemory(f"samples of {folder}") if files is None or files.points is None else TextFile(files.points)
+    return FacePoints(samples.names, samples.five_points, origin)
+
+
+def _stacked(columns: Columns) -> NDArray[np.float32]:
+    coordinates = np.stack([columns[name] for name in _COORDINATES], axis=1)
+    return np.asarray(coordinates, dtype=np.float32).reshape(-1, 5, 2)
