@@ -119,7 +119,7 @@ class PhotosWithPoints:
         self._folder = folder
         self._faces = faces
         points = faces.five_points
-        self._unlike: NDArray[np.bool_] = likeness(points) < LEAST_LIKENESS
+        self._unlike = likeness(points) < LEAST_LIKENESS
         self.identity = _digest(["photos"], faces.names, [np.ascontiguousarray(points).tobytes()])
 
     def __len__(self) -> int:
@@ -227,7 +227,7 @@ def likeness(points: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _likeness(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = np.isfinite(points).all(axis=(1, 2))
+    known = np.asarray(np.isfinite(points).all(axis=(1, 2)), dtype=np.bool_)
     source = np.where(known[:, None, None], points, 0.0)
     source -= source.mean(axis=1, keepdims=True)
     target = FIVE_POINT_TEMPLATE.astype(np.float64)
