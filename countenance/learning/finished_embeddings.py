@@ -87,6 +87,8 @@ def finished_blocks(out: Path, *, wait: bool = True, give_up_after_s: float | No
         for block in finished_blocks(out):
             sums.add(block.first_row, block.values)
 
+    Where failures are recorded, the rows of ``block.failed`` are zeros, of which no template can be made.
+
     Args:
         out: the file; its making must have begun.
         wait: for blocks that aren't finished; otherwise only those that are there are given.
