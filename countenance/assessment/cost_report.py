@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.cost import CostModel, CostResampler, Light
-from countenance.assessment.differential import GroupErrorCounts
+from countenance.assessment.differential import ErrorCounts, GroupErrorCounts
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes, GroupStatus
 from countenance.assessment.intervals import (
     DEFAULT_RESAMPLING,
@@ -74,14 +74,42 @@ def cost_report(
         sizes: subjects a group needs.
         resampling: seed, resamples and level.
     """
-    overall = _overall_cost(scores, threshold, model, resampling)
-    if not groups:
+    resampler = CostResampler(scores, threshold, model)
+    made = len(scores.non_mated), len(scores.mated)
+    counts = GroupErrorCounts(scores, groups, threshold, sizes) if groups else None
+    return cost_report_of(resampler.rates, resampler.subjects, made, threshold, counts, model, sizes, resampling)
+
+
+def cost_report_of(
+    overall_rates: Callable[[IntArray], FloatArray],
+    subjects: int,
+    comparisons: tuple[int, int],
+    threshold: float,
+    counts: ErrorCounts | None,
+    model: CostModel,
+    sizes: GroupSizes = DEFAULT_GROUP_SIZES,
+    resampling: Resampling = DEFAULT_RESAMPLING,
+) -> CostReport:
+    """Price errors that were counted already; see :func:`cost_report`.
+
+    Args:
+        overall_rates: FMR and FNMR over all comparisons under weights [B, S]: [B, 2].
+        subjects: S.
+        comparisons: non-mated and mated comparisons in all.
+        threshold: at which they were counted.
+        counts: errors by group; None when no group is known.
+        model: the prices and the lights.
+        sizes: subjects a group needs.
+        resampling: seed, resamples and level.
+    """
+    overall = _overall_cost(overall_rates, subjects, comparisons, model, resampling)
+    if counts is None:
         missing = Measurement.missing("worst / mean", higher_is_better=False)
         return CostReport(float(threshold), overall, (), missing, None, None)
-    counts = GroupErrorCounts(scores, groups, threshold, sizes)
+    known = counts
 
     def rates(weights: IntArray) -> FloatArray:
-        return np.stack([counts.fmr(weights), counts.fnmr(weights)], axis=1)
+        return np.stack([known.fmr(weights), known.fnmr(weights)], axis=1)
 
     point, replicates = bootstrap_replicates(rates, counts.subjects, resampling)
     costs, drawn_costs = model.expected_cost(*point), model.expected_cost(replicates[:, 0], replicates[:, 1])
@@ -106,12 +134,17 @@ def cost_report(
     return CostReport(float(threshold), overall, by_group, index, worst, model.light(index.value))
 
 
-def _overall_cost(scores: ComparisonScores, threshold: float, model: CostModel, resampling: Resampling) -> Measurement:
-    resampler = CostResampler(scores, threshold, model)
-    point, replicates = bootstrap_replicates(resampler.rates, resampler.subjects, resampling)
+def _overall_cost(
+    rates: Callable[[IntArray], FloatArray],
+    subjects: int,
+    comparisons: tuple[int, int],
+    model: CostModel,
+    resampling: Resampling,
+) -> Measurement:
+    point, replicates = bootstrap_replicates(rates, subjects, resampling)
     return _priced(
         (point[0], point[1]),
-        (len(scores.non_mated), len(scores.mated)),
+        comparisons,
         model.expected_cost(replicates[:, 0], replicates[:, 1]),
         model,
         resampling.level,

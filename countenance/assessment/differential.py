@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy import sparse
 
-from countenance.assessment.arrays import BoolArray, FloatArray, IntArray
+from countenance.assessment.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes, GroupStatus
 from countenance.assessment.intervals import (
     DEFAULT_RESAMPLING,
@@ -76,6 +77,30 @@ class Differential(Result):
         return tuple(item for item in self.groups if item.status != "suppressed")
 
 
+class ErrorCounts(Protocol):
+    """Errors by group that can be counted again under any subject weights, however the comparisons were made."""
+
+    threshold: float
+    subjects: int
+    members: IntArray
+    all_names: tuple[str, ...]
+    names: tuple[str, ...]
+    mated: list[int]
+    non_mated: list[int]
+
+    def fmr(self, weights: IntArray) -> FloatArray:
+        """Each shown group's FMR under each row of ``weights`` [B, S]: [B, G]."""
+
+    def fnmr(self, weights: IntArray) -> FloatArray:
+        """Each shown group's FNMR under each row of ``weights`` [B, S]: [B, G]."""
+
+    def pooled_design_effects(self) -> tuple[float, float]:
+        """Of FMR and FNMR over all groups."""
+
+    def rates_of_group(self, code: int, pooled: tuple[float, float], level: float) -> tuple[Rate, Rate]:
+        """FMR and FNMR of the group of that code."""
+
+
 class GroupErrorCounts:
     """The errors of each shown group by subject, ready to be counted again under any subject weights.
 
@@ -93,7 +118,8 @@ class GroupErrorCounts:
         threshold: float,
         sizes: GroupSizes = DEFAULT_GROUP_SIZES,
     ) -> None:
-        self.threshold = threshold
+        self.threshold = float(threshold)
+        self._scores = scores
         self.of_subject, self.all_names = group_codes(scores, groups)
         self.members, self.shown = members_and_shown(self.of_subject, len(self.all_names), sizes)
         self.names = tuple(self.all_names[code] for code in self.shown)
@@ -141,10 +167,47 @@ class GroupErrorCounts:
         """Return each shown group's FNMR under each row of ``weights`` [B, S]; NaN without comparisons: [B, G]."""
         return weighted_means(weights, self._mated_wrong, self._mated_made)
 
+    def pooled_design_effects(self) -> tuple[float, float]:
+        """The design effects of FMR and FNMR over all groups."""
+        pairs = self._scores.pairs
+        first, second = pairs.non_mated_subject_first, pairs.non_mated_subject_second
+        same_group = (self.of_subject[first] == self.of_subject[second]) & (self.of_subject[first] >= 0)
+        matches = rate_over_subjects(
+            accepted(self._scores.non_mated, self.threshold)[same_group], first[same_group], second[same_group]
+        )
+        known = self.of_subject[pairs.mated_subject] >= 0
+        misses = rate_over_subjects(~accepted(self._scores.mated, self.threshold)[known], pairs.mated_subject[known])
+        return matches.design_effect or USUAL_DESIGN_EFFECT, misses.design_effect or USUAL_DESIGN_EFFECT
+
+    def rates_of_group(self, code: int, pooled: tuple[float, float], level: float) -> tuple[Rate, Rate]:
+        """FMR and FNMR of the group of that code; ``pooled`` design effects serve where no error was seen."""
+        pairs = self._scores.pairs
+        inside = self.within(pairs.non_mated_subject_first, pairs.non_mated_subject_second, code)
+        fmr = rate_over_subjects(
+            accepted(self._scores.non_mated[inside], self.threshold),
+            pairs.non_mated_subject_first[inside],
+            pairs.non_mated_subject_second[inside],
+            level=level,
+            zero_error_design_effect=pooled[0],
+        )
+        own = self.of_subject[pairs.mated_subject] == code
+        fnmr = rate_over_subjects(
+            ~accepted(self._scores.mated[own], self.threshold),
+            pairs.mated_subject[own],
+            level=level,
+            zero_error_design_effect=pooled[1],
+        )
+        return fmr, fnmr
+
 
 def group_codes(scores: ComparisonScores, groups: Mapping[str, str]) -> tuple[IntArray, tuple[str, ...]]:
     """Return the group code of each subject of the comparisons, [S], -1 = in no group, and the groups' names."""
-    labels = [groups.get(subject) for subject in scores.pairs.subjects]
+    return coded_groups(scores.pairs.subjects, groups)
+
+
+def coded_groups(subjects: AnyArray, groups: Mapping[str, str]) -> tuple[IntArray, tuple[str, ...]]:
+    """Return the group code of each of the subjects, [S], -1 = in no group, and the groups' names."""
+    labels = [groups.get(subject) for subject in subjects]
     names = tuple(sorted({str(label) for label in labels if label is not None}))
     if not names:
         raise AssessmentError("No subject of the comparisons is in a group: key the groups by the same subjects.")
@@ -175,14 +238,18 @@ def error_rates_by_group(
         sizes: subjects a group needs to be shown, and to be called sufficient.
         resampling: for the disparities' intervals; its level is also that of the rates' intervals.
     """
-    counts = GroupErrorCounts(scores, groups, threshold, sizes)
-    pooled = _pooled_design_effects(scores, counts)
-    rates = tuple(
-        _rates_of_group(scores, counts, code, sizes, pooled, resampling.level) for code in range(len(counts.all_names))
-    )
+    return differential_of(GroupErrorCounts(scores, groups, threshold, sizes), sizes=sizes, resampling=resampling)
+
+
+def differential_of(
+    counts: ErrorCounts, *, sizes: GroupSizes = DEFAULT_GROUP_SIZES, resampling: Resampling = DEFAULT_RESAMPLING
+) -> Differential:
+    """Measure FMR and FNMR by group from errors that were counted already; see :func:`error_rates_by_group`."""
+    pooled = counts.pooled_design_effects()
+    rates = tuple(_rates_of_group(counts, code, sizes, pooled, resampling.level) for code in range(len(counts.members)))
     shown = [item for item in rates if item.fmr is not None and item.fnmr is not None]
     return Differential(
-        threshold=float(threshold),
+        threshold=counts.threshold,
         groups=rates,
         fmr_disparity=_disparity(counts.fmr, counts, "false match", resampling),
         fnmr_disparity=_disparity(counts.fnmr, counts, "false non-match", resampling),
@@ -191,47 +258,14 @@ def error_rates_by_group(
     )
 
 
-def _pooled_design_effects(scores: ComparisonScores, counts: GroupErrorCounts) -> tuple[float, float]:
-    pairs = scores.pairs
-    first, second = pairs.non_mated_subject_first, pairs.non_mated_subject_second
-    same_group = (counts.of_subject[first] == counts.of_subject[second]) & (counts.of_subject[first] >= 0)
-    matches = rate_over_subjects(
-        accepted(scores.non_mated, counts.threshold)[same_group], first[same_group], second[same_group]
-    )
-    known = counts.of_subject[pairs.mated_subject] >= 0
-    misses = rate_over_subjects(~accepted(scores.mated, counts.threshold)[known], pairs.mated_subject[known])
-    return matches.design_effect or USUAL_DESIGN_EFFECT, misses.design_effect or USUAL_DESIGN_EFFECT
-
-
 def _rates_of_group(
-    scores: ComparisonScores,
-    counts: GroupErrorCounts,
-    code: int,
-    sizes: GroupSizes,
-    pooled: tuple[float, float],
-    level: float,
+    counts: ErrorCounts, code: int, sizes: GroupSizes, pooled: tuple[float, float], level: float
 ) -> GroupErrorRates:
     name, size = counts.all_names[code], int(counts.members[code])
     status = sizes.status(size)
     if status == "suppressed":
         return GroupErrorRates(name, None, status, None, None)
-    pairs = scores.pairs
-    inside = counts.within(pairs.non_mated_subject_first, pairs.non_mated_subject_second, code)
-    fmr = rate_over_subjects(
-        accepted(scores.non_mated[inside], counts.threshold),
-        pairs.non_mated_subject_first[inside],
-        pairs.non_mated_subject_second[inside],
-        level=level,
-        zero_error_design_effect=pooled[0],
-    )
-    own = counts.of_subject[pairs.mated_subject] == code
-    fnmr = rate_over_subjects(
-        ~accepted(scores.mated[own], counts.threshold),
-        pairs.mated_subject[own],
-        level=level,
-        zero_error_design_effect=pooled[1],
-    )
-    return GroupErrorRates(name, size, status, fmr, fnmr)
+    return GroupErrorRates(name, size, status, *counts.rates_of_group(code, pooled, level))
 
 
 def worst_over_geometric_mean(rates: FloatArray) -> FloatArray:
@@ -259,7 +293,7 @@ def gini(rates: Sequence[float | None]) -> float | None:
 
 
 def _disparity(
-    rates: Callable[[IntArray], FloatArray], counts: GroupErrorCounts, error: str, resampling: Resampling
+    rates: Callable[[IntArray], FloatArray], counts: ErrorCounts, error: str, resampling: Resampling
 ) -> Measurement:
     drawn = bootstrap_over_subjects(
         lambda weights: worst_over_geometric_mean(rates(weights)), counts.subjects, resampling

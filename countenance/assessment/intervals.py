@@ -196,19 +196,43 @@ def rate_over_subjects(
     same_length(errors=len(wrong), first=len(first), second=len(other))
     count, mistakes = len(wrong), int(wrong.sum())
     subjects = len(np.unique(np.concatenate([first, other])))
-    if count == 0:
+    variance = dyadic_variance(*_counted_dyads(wrong, first, other)) if count else 0.0
+    return rate_of_counts(
+        mistakes, count, subjects, variance, level=level, zero_error_design_effect=zero_error_design_effect
+    )
+
+
+def rate_of_counts(
+    errors: int,
+    comparisons: int,
+    subjects: int,
+    variance: float,
+    *,
+    level: float = DEFAULT_LEVEL,
+    zero_error_design_effect: float = USUAL_DESIGN_EFFECT,
+) -> Rate:
+    """Return an error rate with its interval as :func:`rate_over_subjects` does, the variance already known.
+
+    Args:
+        errors: comparisons decided wrongly.
+        comparisons: comparisons made.
+        subjects: distinct subjects in them.
+        variance: of the rate, over dyads; unused where no error, or nothing but errors, was seen.
+        level: e.g. 0.95.
+        zero_error_design_effect: used in the rule of three where no error was seen.
+    """
+    if comparisons == 0:
         return Rate(0, 0, 0, None, None, None, None)
-    rate = mistakes / count
+    rate = errors / comparisons
     if subjects < 2:
-        return Rate(mistakes, count, subjects, rate, None, None, None)
-    if mistakes in (0, count):
-        bound = zero_error_bound(count, design_effect=zero_error_design_effect, level=level)
-        low, high = (0.0, bound) if mistakes == 0 else (1.0 - bound, 1.0)
-        return Rate(mistakes, count, subjects, rate, low, high, None)
-    variance = dyadic_variance(*_counted_dyads(wrong, first, other))
-    design_effect = max(1.0, variance * count / (rate * (1.0 - rate)))
-    interval = wilson_interval(rate, count / design_effect, level=level, degrees_of_freedom=subjects - 1)
-    return Rate(mistakes, count, subjects, rate, interval.low, interval.high, design_effect)
+        return Rate(errors, comparisons, subjects, rate, None, None, None)
+    if errors in (0, comparisons):
+        bound = zero_error_bound(comparisons, design_effect=zero_error_design_effect, level=level)
+        low, high = (0.0, bound) if errors == 0 else (1.0 - bound, 1.0)
+        return Rate(errors, comparisons, subjects, rate, low, high, None)
+    design_effect = max(1.0, variance * comparisons / (rate * (1.0 - rate)))
+    interval = wilson_interval(rate, comparisons / design_effect, level=level, degrees_of_freedom=subjects - 1)
+    return Rate(errors, comparisons, subjects, rate, interval.low, interval.high, design_effect)
 
 
 def _counted_dyads(

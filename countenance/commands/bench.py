@@ -13,6 +13,7 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "a step of distillation beside the published algorithm in plain PyTorch",
     ),
     "ijb": ("countenance.commands.bench_ijb", "evaluation at IJB-C's size beside a plain float64 script"),
+    "bias": ("countenance.commands.bench_bias", "errors between groups over every comparison of a large set"),
 }
 """By subject: the module that measures it, with ``add_options(parser)`` and ``run(arguments)``, and what it is."""
 

@@ -71,19 +71,6 @@ def test_mated_comparisons_are_dyads_of_a_subject_with_itself():
     assert dyadic_variance([2, 0, 1], [2, 1, 3], [0, 1, 2], [0, 1, 2]) == pytest.approx(1.5 / 36)
 
 
-def test_the_dyadic_variance_equals_the_published_package():
-    # cimat 0.1.2, by the paper's authors: compute_variance(threshold=0.5, estimator="plugin") on these dyads.
-    errors, comparisons, first, second = [], [], [], []
-    for one in range(6):
-        for other in range(one + 1, 6):
-            count = 1 + (one * other) % 3
-            comparisons.append(count)
-            errors.append((one + other) % (count + 1))
-            first.append(one)
-            second.append(other)
-    assert dyadic_variance(errors, comparisons, first, second) == pytest.approx(0.00785408, abs=1e-12)
-
-
 def test_a_rate_by_hand():
     # The star above: n_eff = p(1-p)/V = 0.25 / 0.125 = 2, t with 7 degrees of freedom.
     errors = np.array([True] * 3 + [False] * 3)

@@ -161,3 +161,39 @@ def test_wrong_options_of_ijb_end_with_2(wrong: list[str]):
 def test_a_share_that_is_too_small_is_told_in_one_sentence(capsys: pytest.CaptureFixture[str]):
     assert main(["bench", "ijb", "--share", "0.0001"]) == 1
     assert "fewer images than templates" in capsys.readouterr().err
+
+
+SMALL_CROWD = ["--images", "400", "--subjects", "40", "--groups", "4", "--dimension", "16", "--rate", "0.01"]
+
+
+def test_bias_is_measured_and_told_as_json(capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "bias", *SMALL_CROWD, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["identical"] is True
+    assert said["pairs"] == (400 * 399 - 40 * 10 * 9) // 2
+    assert said["seconds"] > 0.0
+    assert said["peak_mebibytes"] >= said["idle_mebibytes"] > 0.0
+    # Within a group there are 100 images of 10 subjects, between two groups 100 x 100.
+    assert [rate["comparisons"] for rate in said["matrix"]["rates"][0]] == [4500, 10_000, 10_000, 10_000]
+
+
+def test_the_table_of_bias_tells_cost_and_matrix(capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "bias", *SMALL_CROWD, "--threads", "2", "--seed", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("in 4 groups, 16 dimensions: 78,000 non-mated pairs, 2 threads")
+    assert lines[2].startswith("processor seconds")
+    assert lines[7].startswith("FMR between groups at the common threshold")
+    assert lines[8].split() == ["group", "1", "group", "2", "group", "3", "group", "4"]
+    assert lines[-1] == "At 1,480 images counts are identical to those of float64, pair by pair."
+
+
+@pytest.mark.parametrize("wrong", [["--rate", "0.5"], ["--groups", "1"], ["--images", "3"]])
+def test_wrong_options_of_bias_end_with_2(wrong: list[str]):
+    with pytest.raises(SystemExit) as stopped:
+        main(["bench", "bias", *wrong])
+    assert stopped.value.code == 2
+
+
+def test_sizes_of_bias_that_do_not_divide_are_told_in_one_sentence(capsys: pytest.CaptureFixture[str]):
+    assert main(["bench", "bias", "--subjects", "999"]) == 1
+    assert "10 subjects a group or more" in capsys.readouterr().err
