@@ -13,6 +13,7 @@ from countenance.errors import ConfigurationError
 MODELS: Final = {
     "ingestion": "countenance.data.sources:IngestionConfiguration",
     "validation": "pipelines.validation.expectations:ValidationConfiguration",
+    "consent": "countenance.data.consent:ConsentPolicy",
     "training": "countenance.learning.recipe:Recipe",
     "distillation": "countenance.learning.recipe:DistillationConfiguration",
     "evaluation": "countenance.assessment.held_out:AssessmentConfiguration",
@@ -28,7 +29,7 @@ MODELS: Final = {
 }
 """The model of each room's parameters; imported only when a run needs it."""
 
-FILES: Final = {"photo_search": "evaluation"}
+FILES: Final = {"consent": "training", "photo_search": "evaluation"}
 """Parameters that lie in another room's file."""
 
 OTHERS: Final = (
@@ -40,6 +41,7 @@ OTHERS: Final = (
     "sessions_folder",
     "student_search_folder",
     "teacher_cache_folder",
+    "tombstones_file",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -49,7 +50,8 @@ def cut_photo(record: Record, importer: Importer, non_face_share: float) -> list
     try:
         encoded, image = _read(record, importer.name)
     except CorruptRecordError as error:
-        return [CorruptRecord(photo=record.name, reason=error.reason, detail=str(error))]
+        subjects = _named(record.faces)
+        return [CorruptRecord(photo=record.name, reason=error.reason, detail=str(error), subject_ids=subjects)]
     shared = {
         "source": importer.name,
         "photo": record.name,
@@ -63,12 +65,17 @@ def cut_photo(record: Record, importer: Importer, non_face_share: float) -> list
         try:
             cut.append(_cut_face(face, index, record, encoded, image, shared))
         except CorruptRecordError as error:
-            corrupt.append(CorruptRecord(photo=record.key_of(index), reason=error.reason, detail=str(error)))
+            key, subjects = record.key_of(index), _named((face,))
+            corrupt.append(CorruptRecord(photo=key, reason=error.reason, detail=str(error), subject_ids=subjects))
     if not corrupt:
         # Where a face's box isn't known, what lies around the other faces isn't known either.
         _add_scene(cut, record, encoded, image)
         cut.extend(_cut_background(record, image, shared, non_face_share))
     return [*cut, *corrupt]
+
+
+def _named(faces: Iterable[LabelledFace]) -> tuple[str, ...]:
+    return tuple(face.subject_id for face in faces if face.subject_id is not None)
 
 
 def _read(photo: LabelledPhoto, source: str) -> tuple[bytes, NDArray[np.uint8]]:

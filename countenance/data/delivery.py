@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from countenance.data.ingestion import group_of_faces
+from countenance.data.protected_attributes import group_of_faces
 from countenance.data.sources import IngestionConfiguration
 from countenance.errors import ConfigurationError, DataError
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,15 +16,15 @@ from countenance.data.crop_store import write_crop_store
 from countenance.data.cutting import CutFace, cut_photo
 from countenance.data.importers.labelled import CorruptRecord, Importer, Record
 from countenance.data.manifest import manifest_table
+from countenance.data.protected_attributes import GROUP_COLUMNS, subject_key
 from countenance.data.quarantine import LARGEST_QUARANTINED_SHARE, Quarantine, quarantine_table
 from countenance.data.splits import SplitConfiguration, assign_splits
+from countenance.data.tombstones import Tombstones
 from countenance.errors import DataError
 from countenance.progress import track
 
 _PHOTOS_IN_FLIGHT: Final = 256
-
-GROUP_COLUMNS: Final = ("subject_key", "attribute", "group", "group_source")
-"""The table of protected attributes: one row a subject (or unnamed face) and attribute."""
+_TIES: Final = ("subject_id", "photo_sha256", "kept_with")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +46,7 @@ def ingest(
     non_face_share: float = 0.15,
     largest_quarantined_share: float = LARGEST_QUARANTINED_SHARE,
     workers: int = 2,
+    tombstones: Tombstones | None = None,
 ) -> Ingested:
     """Read every source into one manifest and one crop store.
 
@@ -60,84 +59,87 @@ def ingest(
         largest_quarantined_share: corrupt records of a source, as a share of its photos, that are put aside; more of
             them stop the import.
         workers: decoding threads.
+        tombstones: of people who were erased: nothing of theirs is imported. They still count where people are split,
+            so that nobody else changes sides because they are gone.
 
     Raises:
         DataError: a source's label files are missing or malformed, or too many of its records are corrupt.
     """
     if not importers:
         raise DataError("No source is configured: name at least one under 'sources' in parameters_ingestion.yml.")
+    barred = tombstones or Tombstones()
     rows: list[dict[str, Any]] = []
     groups: list[dict[str, str]] = []
-    kept_with: list[str | None] = []
+    ties: list[dict[str, str | None]] = []
+    erased_ties: list[dict[str, str | None]] = []
     quarantines: list[Quarantine] = []
     with write_crop_store(crop_folder) as store:
         for importer in importers:
             quarantine = Quarantine(importer.name, photos=len(importer), largest_share=largest_quarantined_share)
             quarantines.append(quarantine)
-            for face in _cut_all(importer, non_face_share, workers):
-                if isinstance(face, CorruptRecord):
-                    quarantine.add(face)
-                    continue
-                store.add(face.crop)
-                rows.append(face.row)
-                kept_with.append(face.kept_with)
-                groups.extend(_group_rows(face, importer, subject_secret))
-        ties = pd.DataFrame(rows, columns=["subject_id", "photo_sha256"]).assign(
-            kept_with=pd.Series(kept_with, dtype="object")
-        )
-        splits_of_rows = assign_splits(ties, splits)
-        for row, split in zip(rows, splits_of_rows, strict=True):
+            for found in _cut_all(importer, non_face_share, workers):
+                kept, erased = left_of(found, barred, importer.name)
+                erased_ties += [_ties(face) for face in erased]
+                for face in kept:
+                    if isinstance(face, CorruptRecord):
+                        quarantine.add(face)
+                        continue
+                    store.add(face.crop)
+                    rows.append(face.row)
+                    ties.append(_ties(face))
+                    groups.extend(_group_rows(face, importer, subject_secret))
+        splits_of_all = assign_splits(pd.DataFrame([*ties, *erased_ties], columns=list(_TIES)), splits)
+        for row, split in zip(rows, splits_of_all.iloc[: len(rows)], strict=True):
             row["split"] = split
         manifest = manifest_table(rows)
     table = pd.DataFrame(groups, columns=list(GROUP_COLUMNS)).drop_duplicates().reset_index(drop=True)
     return Ingested(manifest=manifest, groups=table, quarantine=quarantine_table(quarantines))
 
 
-def subject_key(subject_id: str | None, face_id: str, secret: bytes) -> str:
-    """The key of a person (or of an unnamed face) in the table of protected attributes: HMAC-SHA256, hexadecimal."""
-    owner = subject_id if subject_id is not None else f"face:{face_id}"
-    return hmac.new(secret, owner.encode(), hashlib.sha256).hexdigest()[:32]
+def left_of(
+    found: list[CutFace | CorruptRecord], tombstones: Tombstones, source: str
+) -> tuple[list[CutFace | CorruptRecord], list[CutFace]]:
+    """What of one photo may be imported: all of it, unless it shows somebody who was erased.
 
+    Where it shows others who are named, their faces are left; nothing else of it is.
 
-def group_of_faces(manifest: pd.DataFrame, groups: pd.DataFrame, attribute: str, secret: bytes) -> pd.Series[str]:
-    """Look up the protected attribute of every face of a manifest; [N], null where it is not known.
-
-    Only the bias room and the rollout's replay call this; training never sees ``groups``.
+    Returns:
+        What is left, and the faces and background that are not.
     """
-    owners = zip(manifest["subject_id"], manifest["face_id"], strict=True)
-    keys = [subject_key(_text(subject), str(face), secret) for subject, face in owners]
-    rows = groups[groups["attribute"] == attribute]
-    # A person may be labelled differently by photo: the most frequent label stands for the person.
-    by_key = rows.groupby("subject_key")["group"].agg(lambda labels: labels.mode().iloc[0])
-    return pd.Series(keys, index=manifest.index).map(by_key)
+    barred = [_is_barred(face, tombstones, source) for face in found]
+    if not any(barred):
+        return found, []
+    stays = [not bar and _is_named(face) for face, bar in zip(found, barred, strict=True)]
+    kept = [face for face, stay in zip(found, stays, strict=True) if stay]
+    return kept, [face for face, stay in zip(found, stays, strict=True) if not stay and isinstance(face, CutFace)]
 
 
-def groups_by_face(
-    manifest: pd.DataFrame, groups: pd.DataFrame, attributes: Sequence[str], secret: bytes
-) -> pd.DataFrame:
-    """The group of every face for several attributes: ``face_id`` and one column an attribute, null where unknown.
-
-    Raises:
-        DataError: no face of the manifest has a group of some attribute.
-    """
-    table = pd.DataFrame({"face_id": manifest["face_id"].to_numpy()})
-    for attribute in attributes:
-        column = group_of_faces(manifest, groups, attribute, secret)
-        if column.isna().all():
-            raise DataError(
-                f"No face has a group of '{attribute}': check 'attributes' in parameters_bias.yml, and that the "
-                "subject secret is the one of the ingestion."
-            )
-        table[attribute] = column.to_numpy(dtype=object)
-    return table
+def _is_barred(face: CutFace | CorruptRecord, tombstones: Tombstones, source: str) -> bool:
+    if isinstance(face, CorruptRecord):
+        # A record of one face of several is called by its photo and place.
+        names = {face.photo, face.photo.rpartition("#")[0] or face.photo}
+        return any(map(tombstones.bars_subject, face.subject_ids)) or any(
+            tombstones.bars_photo(source, name, None) for name in names
+        )
+    return tombstones.bars_subject(face.row.get("subject_id")) or tombstones.bars_photo(
+        source, face.row["photo"], face.row["photo_sha256"]
+    )
 
 
-def _cut_all(importer: Importer, non_face_share: float, workers: int) -> Iterator[CutFace | CorruptRecord]:
+def _is_named(face: CutFace | CorruptRecord) -> bool:
+    return bool(face.subject_ids if isinstance(face, CorruptRecord) else face.row.get("subject_id"))
+
+
+def _ties(face: CutFace) -> dict[str, str | None]:
+    values = (face.row.get("subject_id"), face.row["photo_sha256"], face.kept_with)
+    return dict(zip(_TIES, values, strict=True))
+
+
+def _cut_all(importer: Importer, non_face_share: float, workers: int) -> Iterator[list[CutFace | CorruptRecord]]:
     progress = track(importer.photos(), what=f"Importing {importer.name}", total=len(importer), unit="photo")
     with ThreadPoolExecutor(workers) as pool:
         for photos in _chunks(progress, _PHOTOS_IN_FLIGHT):
-            for faces in pool.map(lambda photo: cut_photo(photo, importer, non_face_share), photos):
-                yield from faces
+            yield from pool.map(lambda photo: cut_photo(photo, importer, non_face_share), photos)
 
 
 def _chunks(photos: Iterable[Record], size: int) -> Iterator[list[Record]]:
@@ -151,7 +153,3 @@ def _group_rows(face: CutFace, importer: Importer, secret: bytes) -> Iterator[di
     for attribute, group in face.groups.items():
         values = (key, attribute, group, importer.group_source)
         yield dict(zip(GROUP_COLUMNS, values, strict=True))
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.consent import consented
+
 
 def run_ablation(
     manifest: pd.DataFrame,
@@ -15,6 +17,7 @@ def run_ablation(
     seal: dict[str, Any],
     training: dict[str, Any],
     ablation: dict[str, Any],
+    consent: dict[str, Any],
     folder: str,
 ) -> list[dict[str, Any]]:
     """Train every task alone and all together, and keep what each network says; finished runs aren't done again."""
@@ -26,7 +29,8 @@ def run_ablation(
     recipe = narrow(Recipe, training, where="parameters_training.yml")
     configuration = narrow(room.AblationConfiguration, ablation, where="parameters_ablation.yml")
     teacher = recognition_teaching(features, recipe)
-    return room.run_ablation(manifest, crops, recipe, configuration, teacher=teacher, folder=Path(folder))
+    rows = consented(manifest, consent)
+    return room.run_ablation(rows, crops, recipe, configuration, teacher=teacher, folder=Path(folder))
 
 
 def assess_ablation(

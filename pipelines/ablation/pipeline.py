@@ -18,6 +18,7 @@ def create_pipeline() -> Pipeline:
                     "seal": "validation_seal",
                     "training": "params:training",
                     "ablation": "params:ablation",
+                    "consent": "params:consent",
                     "folder": "params:ablation_folder",
                 },
                 "ablation_runs",

@@ -11,7 +11,7 @@ def look_up_groups(
     manifest: pd.DataFrame, protected_attributes: pd.DataFrame, ingestion: dict[str, Any], bias: dict[str, Any]
 ) -> pd.DataFrame:
     """The groups of every held-out face, joined for this room and the rollout's guards only."""
-    from countenance.data.ingestion import groups_by_face
+    from countenance.data.protected_attributes import groups_by_face
 
     held_out = manifest[(manifest["split"] != "train") & manifest["is_face"]]
     secret = ingestion["subject_secret"].encode()

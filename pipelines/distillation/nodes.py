@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.consent import consented
+
 
 def embed_with_teacher(
     manifest: pd.DataFrame, crops: Any, network: Any, parameters: dict[str, Any], cache_folder: str
@@ -25,14 +27,20 @@ def ask_about_other_tasks(manifest: pd.DataFrame, crops: Any, network: Any, para
 
 
 def train_alone(
-    manifest: pd.DataFrame, crops: Any, seal: dict[str, Any], parameters: dict[str, Any], sessions_folder: str
+    manifest: pd.DataFrame,
+    crops: Any,
+    seal: dict[str, Any],
+    parameters: dict[str, Any],
+    consent: dict[str, Any],
+    sessions_folder: str,
 ) -> Any:
     """The student without a teacher."""
     from countenance.learning.recipe import train_student_alone
     from countenance.learning.tables import curves_table, effort_summary
 
     session = Path(sessions_folder) / "student_alone.session"
-    network, record = train_student_alone(manifest, crops, _configuration(parameters), session=session)
+    rows = consented(manifest, consent)
+    network, record = train_student_alone(rows, crops, _configuration(parameters), session=session)
     return network, curves_table(record), effort_summary(record)
 
 
@@ -44,6 +52,7 @@ def distil(
     trained: Any,
     seal: dict[str, Any],
     parameters: dict[str, Any],
+    consent: dict[str, Any],
     sessions_folder: str,
 ) -> Any:
     """The student by AdaDistill."""
@@ -54,8 +63,9 @@ def distil(
 
     configuration, session = _configuration(parameters), Path(sessions_folder) / "student_distilled.session"
     teacher = teaching(features, configuration, trained)
+    rows = consented(manifest, consent)
     network, record = train_student_distilled(
-        manifest, crops, teacher, configuration, soft=soft_table(soft), session=session
+        rows, crops, teacher, configuration, soft=soft_table(soft), session=session
     )
     return network, curves_table(record), effort_summary(record)
 
@@ -68,6 +78,7 @@ def continue_on_faulty_delivery(
     soft: pd.DataFrame,
     trained: Any,
     parameters: dict[str, Any],
+    consent: dict[str, Any],
     sessions_folder: str,
 ) -> Any:
     """The demonstration's damaged candidate: the distilled student, trained on with wrong labels."""
@@ -78,8 +89,9 @@ def continue_on_faulty_delivery(
 
     configuration, session = _configuration(parameters), Path(sessions_folder) / "student_damaged.session"
     teacher = teaching(features, configuration, trained)
+    rows = consented(delivery, consent)
     network, record = recipe.continue_on_faulty_delivery(
-        student, delivery, crops, teacher, configuration, soft=soft_table(soft), session=session
+        student, rows, crops, teacher, configuration, soft=soft_table(soft), session=session
     )
     return network, curves_table(record), effort_summary(record)
 

@@ -8,12 +8,15 @@ from typing import Any
 import pandas as pd
 
 
-def ingest_sources(parameters: dict[str, Any], incoming: str) -> tuple[Any, Any, pd.DataFrame, pd.DataFrame]:
+def ingest_sources(
+    parameters: dict[str, Any], incoming: str, tombstones: str
+) -> tuple[Any, Any, pd.DataFrame, pd.DataFrame]:
     """Read every configured source; the manifest, the crop store, the protected attributes and what was put aside."""
     from countenance.configuration import narrow
     from countenance.data.crop_store import CropStore
     from countenance.data.ingestion import ingest
     from countenance.data.sources import IngestionConfiguration, build_importers
+    from countenance.data.tombstones import read_tombstones
 
     configuration = narrow(IngestionConfiguration, parameters, where="parameters_ingestion.yml")
     ingested = ingest(
@@ -24,6 +27,7 @@ def ingest_sources(parameters: dict[str, Any], incoming: str) -> tuple[Any, Any,
         non_face_share=configuration.non_face_share,
         largest_quarantined_share=configuration.largest_quarantined_share,
         workers=configuration.workers,
+        tombstones=read_tombstones(Path(tombstones), configuration.subject_secret.encode()),
     )
     return ingested.manifest, CropStore(Path(incoming)), ingested.groups, ingested.quarantine
 

@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 ingest_sources,
-                ["params:ingestion", "params:incoming_crops"],
+                ["params:ingestion", "params:incoming_crops", "params:tombstones_file"],
                 ["manifest", "crops", "protected_attributes", "quarantine"],
                 name="ingest_sources",
             ),

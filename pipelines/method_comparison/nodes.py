@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.consent import consented
+
 
 def search_settings(
     manifest: pd.DataFrame,
@@ -16,6 +18,7 @@ def search_settings(
     seal: dict[str, Any],
     distillation: dict[str, Any],
     comparison: dict[str, Any],
+    consent: dict[str, Any],
     evaluation: dict[str, Any],
     folder: str,
 ) -> list[dict[str, Any]]:
@@ -26,8 +29,8 @@ def search_settings(
     student, rows = comparing.narrowed_distillation(distillation), comparing.narrowed_comparison(comparison)
     teacher = comparing.looking_teacher(features, student, rows, trained)
     score = comparing.choosing_accuracy(evaluation)
-    place = Path(folder) / "settings"
-    return room.search_settings(manifest, crops, student, rows, teacher=teacher, folder=place, score=score)
+    place, faces = Path(folder) / "settings", consented(manifest, consent)
+    return room.search_settings(faces, crops, student, rows, teacher=teacher, folder=place, score=score)
 
 
 def run_comparison(
@@ -39,6 +42,7 @@ def run_comparison(
     settings: list[dict[str, Any]],
     distillation: dict[str, Any],
     comparison: dict[str, Any],
+    consent: dict[str, Any],
     folder: str,
 ) -> list[dict[str, Any]]:
     """Train the student in every way, and keep what each says; finished runs aren't done again."""
@@ -49,7 +53,8 @@ def run_comparison(
     student = comparing.narrowed_distillation(distillation)
     rows = with_chosen_settings(comparing.narrowed_comparison(comparison), settings)
     teacher = comparing.looking_teacher(features, student, rows, trained)
-    return room.run_comparison(manifest, crops, student, rows, teacher=teacher, folder=Path(folder))
+    faces = consented(manifest, consent)
+    return room.run_comparison(faces, crops, student, rows, teacher=teacher, folder=Path(folder))
 
 
 def assess_comparison(

@@ -21,6 +21,7 @@ def create_pipeline() -> Pipeline:
         "seal": "validation_seal",
         "distillation": "params:distillation",
         "comparison": comparison,
+        "consent": "params:consent",
         "folder": folder,
     }
     return Pipeline(

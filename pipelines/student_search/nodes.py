@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.consent import consented
+
 
 def search_students(
     manifest: pd.DataFrame,
@@ -18,6 +20,7 @@ def search_students(
     distillation: dict[str, Any],
     evaluation: dict[str, Any],
     search: dict[str, Any],
+    consent: dict[str, Any],
     folder: str,
 ) -> dict[str, Any]:
     """Try students of the budget, going on where an earlier search of the same kind ended; what became of each."""
@@ -25,7 +28,8 @@ def search_students(
     from pipelines.student_search.results import search_report
     from pipelines.student_search.search import run_search
 
-    materials = materials_of(manifest, crops, features, soft, trained, distillation, evaluation, search)
+    rows = consented(manifest, consent)
+    materials = materials_of(rows, crops, features, soft, trained, distillation, evaluation, search)
     return search_report(run_search(materials, Path(folder)), materials)
 
 

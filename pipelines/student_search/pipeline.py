@@ -21,6 +21,7 @@ def create_pipeline() -> Pipeline:
                     "distillation": "params:distillation",
                     "evaluation": "params:evaluation",
                     "search": "params:student_search",
+                    "consent": "params:consent",
                     "folder": "params:student_search_folder",
                 },
                 "student_search_report",

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipelines.consent import consented
+
 FILE = "parameters_training.yml"
 
 
@@ -26,6 +28,7 @@ def train_network(
     features: Any,
     seal: dict[str, Any],
     parameters: dict[str, Any],
+    consent: dict[str, Any],
     sessions_folder: str,
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """Train the all-in-one network on validated data; the network, its curves, its effort and what seven would cost."""
@@ -38,5 +41,6 @@ def train_network(
     session = Path(sessions_folder) / "all_in_one.session"
     chosen = narrow(recipe.Recipe, parameters, where=FILE)
     teacher = recognition_teaching(features, chosen)
-    network, record = recipe.train_network(manifest, crops, chosen, teacher=teacher, session=session)
+    rows = consented(manifest, consent)
+    network, record = recipe.train_network(rows, crops, chosen, teacher=teacher, session=session)
     return network, curves_table(record), effort_summary(record) | {"costs": task_costs(chosen.network).to_dict()}

@@ -23,6 +23,7 @@ def create_pipeline() -> Pipeline:
                     "recognition_features",
                     "validation_seal",
                     "params:training",
+                    "params:consent",
                     "params:sessions_folder",
                 ],
                 ["all_in_one_network", "all_in_one_curves", "training_metrics"],

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from countenance.data.delivery import merge_one_group
-from countenance.data.ingestion import subject_key
+from countenance.data.protected_attributes import subject_key
 from countenance.errors import DataError
 
 SECRET = b"a secret of the tests"

@@ -5,13 +5,17 @@ import pandas as pd
 import pytest
 
 from countenance.data.alignment import apply_affine, box_transform
-from countenance.data.crop_store import CropStore
+from countenance.data.crop_store import Crop, CropStore
+from countenance.data.cutting import CutFace
+from countenance.data.importers.labelled import CorruptRecord
 from countenance.data.importers.lfw import LfwImporter
 from countenance.data.importers.mtfl import MtflImporter
 from countenance.data.importers.utkface import UtkFaceImporter
-from countenance.data.ingestion import Ingested, group_of_faces, ingest, subject_key
+from countenance.data.ingestion import Ingested, ingest, left_of
 from countenance.data.manifest import to_frame
+from countenance.data.protected_attributes import group_of_faces, subject_key
 from countenance.data.splits import SplitConfiguration, require_disjoint_splits
+from countenance.data.tombstones import Tombstones, name_tombstone, photo_tombstone, tombstone
 from countenance.errors import DataError
 from tests.conftest import picture, write_jpeg
 
@@ -195,3 +199,75 @@ def test_the_most_frequent_label_stands_for_a_person_who_is_labelled_differently
         }
     )
     assert group_of_faces(manifest, groups, "gender", SECRET).tolist() == ["male", "male"]
+
+
+def tombstones_of(manifest: pd.DataFrame, subject: str) -> Tombstones:
+    theirs = manifest[manifest["subject_id"] == subject]
+    return Tombstones(
+        subjects=frozenset([tombstone(subject, SECRET)]),
+        photos=frozenset(photo_tombstone(digest, SECRET) for digest in theirs["photo_sha256"]),
+        secret=SECRET,
+    )
+
+
+def import_all(folders: list[Path], crops: Path, tombstones: Tombstones | None = None, **options: float) -> Ingested:
+    kinds = (LfwImporter, MtflImporter, UtkFaceImporter)
+    return ingest(
+        [kind(folder) for kind, folder in zip(kinds, folders, strict=True)],
+        crop_folder=crops,
+        splits=SplitConfiguration(),
+        subject_secret=SECRET,
+        non_face_share=1.0,
+        tombstones=tombstones,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def test_an_erased_person_is_not_imported_again_and_everybody_else_is_as_before(folders: list[Path], tmp_path: Path):
+    before = import_all(folders, tmp_path / "before")
+    whole = to_frame(before.manifest)
+    person = "lfw:Person_03"
+    after = import_all(folders, tmp_path / "after", tombstones_of(whole, person))
+    left = to_frame(after.manifest)
+    photos = set(whole.loc[whole["subject_id"] == person, "photo"])
+    # Their background went, too; nobody else moved to another split.
+    pd.testing.assert_frame_equal(left, whole[~whole["photo"].isin(photos)].reset_index(drop=True))
+    assert set(CropStore(tmp_path / "after").crop_keys()) == set(left["crop"])
+    assert subject_key(person, "", SECRET) not in set(after.groups["subject_key"])
+
+
+def test_an_erased_photo_does_not_come_back_under_another_name(folders: list[Path], tmp_path: Path):
+    whole = to_frame(import_all(folders, tmp_path / "before").manifest)
+    erased = tombstones_of(whole, "lfw:Person_03")
+    copy = folders[0] / "photos" / "Person_05" / "Person_05_0000.jpg"
+    copy.write_bytes((folders[0] / "photos" / "Person_03" / "Person_03_0000.jpg").read_bytes())
+    left = to_frame(import_all(folders, tmp_path / "after", erased).manifest)
+    assert "Person_05/Person_05_0000.jpg" not in set(left["photo"])
+    assert (left["subject_id"] == "lfw:Person_05").sum() == 2
+
+
+def test_a_damaged_photo_of_an_erased_person_is_not_even_put_aside(folders: list[Path], tmp_path: Path):
+    whole = to_frame(import_all(folders, tmp_path / "before").manifest)
+    for number, person in enumerate(("Person_03", "Person_05")):
+        victim = folders[0] / "photos" / person / f"{person}_000{number}.jpg"
+        victim.write_bytes(victim.read_bytes()[:1500])
+    erased = tombstones_of(whole, "lfw:Person_03")
+    found = import_all(folders, tmp_path / "after", erased, largest_quarantined_share=0.2).quarantine
+    assert found["photo"].tolist() == ["Person_05/Person_05_0001.jpg"]
+
+
+def test_of_a_photo_with_others_only_their_faces_are_left():
+    def face(subject: str | None, face_id: str) -> CutFace:
+        row = {"subject_id": subject, "face_id": face_id, "photo": "scene", "photo_sha256": "ff"}
+        crop = Crop(crop=face_id, owner=subject or face_id, aligned=b"", box=None)
+        return CutFace(row=row, crop=crop, groups={}, kept_with=None)
+
+    corrupt = CorruptRecord(photo="scene#3", reason="bad number", detail="x", subject_ids=("c",))
+    photo = [face("a", "1"), face("b", "2"), face(None, "3"), corrupt]
+    barred = Tombstones(subjects=frozenset([tombstone("a", SECRET)]), secret=SECRET)
+    kept, erased = left_of(photo, barred, "s")
+    assert kept == [photo[1], corrupt]
+    assert erased == [photo[0], photo[2]]
+    assert left_of(photo, Tombstones(), "s") == (photo, [])
+    by_name = Tombstones(photos=frozenset([name_tombstone("s", "scene", SECRET)]), secret=SECRET)
+    assert left_of([corrupt], by_name, "s") == ([], [])

@@ -45,11 +45,15 @@ class CorruptRecordError(DataError):
 
 @dataclass(frozen=True, kw_only=True)
 class CorruptRecord:
-    """A record that isn't imported: which photo (or face of it), why, and one sentence that names nobody."""
+    """A record that isn't imported: which photo (or face of it), why, and one sentence that names nobody.
+
+    ``subject_ids`` are the people of it, as far as its labels could be read; they aren't written anywhere.
+    """
 
     photo: str
     reason: Reason
     detail: str
+    subject_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

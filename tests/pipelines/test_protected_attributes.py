@@ -1,0 +1,111 @@
+"""Protected attributes lie in a table of their own, keyed by an HMAC, and no training can get at them."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipelines.pipeline_registry import register_pipelines
+from tests.pipelines.conftest import PROJECT, Chain
+
+PROTECTED = {"protected_attributes", "held_out_groups"}
+SEAL = "validation_seal"
+"""A verdict and counts: what every training starts with, and all that it learns of the validation."""
+PLANTED = "faulty_delivery"
+"""The demonstration's labelling error, made on purpose from one group; no group is written in it."""
+
+
+def test_every_node_that_trains_is_known_by_the_consent_that_it_checks():
+    assert {node.name for node in training_nodes()} == {
+        "train_network",
+        "train_alone",
+        "distil",
+        "continue_on_faulty_delivery",
+        "run_ablation",
+        "search_method_settings",
+        "run_comparison",
+        "search_students",
+    }
+    sealed = {node.name for node in all_nodes() if SEAL in node.inputs}
+    assert sealed <= {node.name for node in training_nodes()}
+
+
+def test_nothing_that_a_training_reads_follows_from_a_protected_attribute():
+    makers = {output: node for node in all_nodes() for output in node.outputs}
+    for node in training_nodes():
+        met, waiting = set(), set(node.inputs)
+        while waiting:
+            name = waiting.pop()
+            met.add(name)
+            if name in makers and name not in (SEAL, PLANTED):
+                waiting |= set(makers[name].inputs) - met
+        assert not met & PROTECTED, node.name
+
+
+def test_the_planted_fault_reaches_the_damaged_candidate_alone():
+    assert [node.name for node in training_nodes() if PLANTED in node.inputs] == ["continue_on_faulty_delivery"]
+
+
+def test_the_key_of_the_table_is_never_a_parameter_of_a_training():
+    for node in training_nodes():
+        assert "params:ingestion" not in node.inputs
+
+
+def test_an_import_contract_keeps_the_code_of_trainings_away_from_the_table():
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    contract = next(each for each in contracts if "protected attributes" in each["name"])
+    assert "countenance.data.protected_attributes" in contract["forbidden_modules"]
+    assert "countenance.learning" in contract["source_modules"]
+    assert not contract.get("allow_indirect_imports")
+    assert not contract.get("ignore_imports")
+
+
+def test_the_tables_of_a_finished_chain_keep_people_and_groups_apart(finished_chain: Chain):
+    groups = pd.read_parquet(finished_chain.data / "03_primary" / "protected_attributes.parquet")
+    manifest = pd.read_parquet(finished_chain.data / "03_primary" / "manifest.parquet")
+    assert groups["subject_key"].str.fullmatch("[0-9a-f]{32}").all()
+    named = set(manifest["subject_id"].dropna()) | set(manifest["face_id"])
+    assert not named & set(groups.astype("str").to_numpy().ravel())
+    assert not [column for column in manifest.columns if re.search("group|skin|race|ethnic", column)]
+    planted = pd.read_parquet(finished_chain.data / "03_primary" / "faulty_delivery.parquet")
+    assert set(planted.columns) == set(manifest.columns)
+
+
+def test_the_seal_says_a_verdict_and_counts_and_nothing_of_anybody(finished_chain: Chain):
+    seal = json.loads((finished_chain.data / "05_model_input" / "validation_seal.json").read_text())
+    assert all(isinstance(value, int) for value in seal.values())
+
+
+@pytest.mark.slow
+def test_trainings_run_where_the_protected_tables_are_not_there_at_all(chain: Chain):
+    (chain.data / "03_primary" / "protected_attributes.parquet").unlink()
+    (chain.data / "07_model_output" / "held_out_groups.parquet").unlink()
+    networks = [chain.data / "06_models" / f"{name}.safetensors" for name in ("all_in_one", "student_distilled")]
+    for network in networks:
+        network.unlink()
+    chain.run("training")
+    chain.run("distillation")
+    assert all(network.is_file() for network in networks)
+
+
+@pytest.mark.slow
+def test_a_training_stops_where_a_consent_has_run_out(chain: Chain):
+    path: Path = chain.data / "03_primary" / "manifest.parquet"
+    manifest = pd.read_parquet(path)
+    past = pd.Timestamp("2020-01-01", tz="UTC")
+    manifest["expires_at"] = manifest["expires_at"].where(manifest["split"] != "train", past)
+    manifest.to_parquet(path, index=False)
+    with pytest.raises(Exception, match="may not be trained on, because their consent has run out"):
+        chain.run("training")
+
+
+def all_nodes() -> list[Any]:
+    return list({node.name: node for room in register_pipelines().values() for node in room.nodes}.values())
+
+
+def training_nodes() -> list[Any]:
+    return [node for node in all_nodes() if "params:consent" in node.inputs]
