@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -75,6 +75,12 @@ class Differential(Result):
     def shown(self) -> tuple[GroupErrorRates, ...]:
         """The groups that are not suppressed."""
         return tuple(item for item in self.groups if item.status != "suppressed")
+
+    def worst(self, error: Literal["fmr", "fnmr"]) -> str | None:
+        """The name of the shown group with the highest rate; None where none has one."""
+        rates = {item.group: getattr(item, error) for item in self.shown}
+        known = {name: rate.value for name, rate in rates.items() if rate is not None and rate.value is not None}
+        return max(known, key=lambda name: known[name]) if known else None
 
 
 class ErrorCounts(Protocol):

@@ -17,6 +17,7 @@ from countenance.assessment.gates import (
     disparity_gate,
     evidence_gate,
     group_fmr_gate,
+    hold_together,
     increase_gate,
     measurement_gate,
     no_regression_gate,
@@ -96,12 +97,14 @@ class GateEvidence:
 
 
 def run_gates(policy: GatePolicy, evidence: GateEvidence) -> tuple[Gate, ...]:
-    """Run every gate that the policy asks for, in a fixed order."""
-    return (
-        *_champion_gates(policy, evidence),
-        *_group_gates(policy, evidence),
-        *_attribute_gates(policy, evidence),
-        *_budget_gates(policy, evidence),
+    """Run every gate that the policy asks for, in a fixed order, and hold them together by Holm's rule."""
+    return hold_together(
+        [
+            *_champion_gates(policy, evidence),
+            *_group_gates(policy, evidence),
+            *_attribute_gates(policy, evidence),
+            *_budget_gates(policy, evidence),
+        ]
     )
 
 
@@ -148,20 +151,27 @@ def _group_gates(policy: GatePolicy, evidence: GateEvidence) -> list[Gate]:
             else _missing("FMR of every group", policy.group_fmr_factor * nominal, "proportion")
         )
     disparities = (
-        ("FMR disparity", policy.fmr_disparity_fail, policy.fmr_disparity_warn, found.fmr_disparity if found else None),
+        (
+            "FMR disparity",
+            policy.fmr_disparity_fail,
+            policy.fmr_disparity_warn,
+            found.fmr_disparity if found else None,
+            found.worst("fmr") if found else None,
+        ),
         (
             "FNMR disparity",
             policy.fnmr_disparity_fail,
             policy.fnmr_disparity_warn,
             found.fnmr_disparity if found else None,
+            found.worst("fnmr") if found else None,
         ),
     )
-    for name, fail_above, warn_above, disparity in disparities:
+    for name, fail_above, warn_above, disparity, worst in disparities:
         if fail_above is not None:
             gates.append(
                 _missing(name, fail_above, "worst / geometric mean")
                 if disparity is None
-                else disparity_gate(name, disparity, fail_above, warn_above)
+                else disparity_gate(name, disparity, fail_above, warn_above, worst)
             )
     if policy.bias_index is not None:
         gates.append(

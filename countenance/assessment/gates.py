@@ -3,6 +3,8 @@
 A gate passes only when its whole interval is on the right side of the limit, and fails only when the whole interval
 is on the wrong side (disparities apart, which noise alone lifts: see ``disparity_gate``). In between, and where
 nothing was measured, it is INCONCLUSIVE, which never passes silently: it needs a signed waiver with an expiry.
+Many gates over one set of data have many chances to fail by noise alone, so that a gate only fails where it would fail
+by Holm's rule over all of them (:func:`hold_together`); what it takes from a FAIL makes an INCONCLUSIVE, never a PASS.
 Everything here is pure.
 """
 
@@ -11,17 +13,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from countenance.assessment.cost_report import CostReport
 from countenance.assessment.differential import Differential, GroupErrorRates
-from countenance.assessment.intervals import USUAL_DESIGN_EFFECT
+from countenance.assessment.intervals import DEFAULT_LEVEL, USUAL_DESIGN_EFFECT
 from countenance.assessment.non_inferiority import PairedDifference
 from countenance.assessment.results import Measurement, Result
+from countenance.assessment.several_tests import chance_at_limit, holm
 from countenance.errors import AssessmentError
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "WAIVED"]
 Decided = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+RATIOS: Final = ("ratio", "worst / geometric mean", "worst / mean")
+"""Units of quantities whose noise is even between logarithms."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Gate(Result):
         unit: of all four numbers.
         reason: one sentence.
         warning: one sentence, or empty.
+        chance: how likely so bad a value is by noise alone, the truth at the limit; None where noise has no part in it.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Gate(Result):
     unit: str
     reason: str
     warning: str = ""
+    chance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ def at_most(
     name: str, value: float | None, low: float | None, high: float | None, limit: float, unit: str, note: str = ""
 ) -> Gate:
     """Hold a quantity and its interval against an upper limit."""
+    verdict: Verdict
     if value is None:
         return Gate(
             name, "INCONCLUSIVE", None, None, None, limit, unit, f"{name} was not measured: {note or 'no data'}."
@@ -109,11 +117,14 @@ def at_most(
             name, "INCONCLUSIVE", value, low, high, limit, unit, f"{shown} without an interval, limit {limit:.4g}."
         )
     shown = f"{shown} [{low:.4g}, {high:.4g}]"
+    chance = chance_at_limit(value, low, limit, ratio=unit in RATIOS) if low < high else None
     if high <= limit:
-        return Gate(name, "PASS", value, low, high, limit, unit, f"{shown}, all at or under the limit {limit:.4g}.")
-    if low > limit:
-        return Gate(name, "FAIL", value, low, high, limit, unit, f"{shown}, all over the limit {limit:.4g}.")
-    return Gate(name, "INCONCLUSIVE", value, low, high, limit, unit, f"{shown} spans the limit {limit:.4g}.")
+        verdict, meaning = "PASS", f"{shown}, all at or under the limit {limit:.4g}."
+    elif low > limit:
+        verdict, meaning = "FAIL", f"{shown}, all over the limit {limit:.4g}."
+    else:
+        verdict, meaning = "INCONCLUSIVE", f"{shown} spans the limit {limit:.4g}."
+    return Gate(name, verdict, value, low, high, limit, unit, meaning, chance=chance)
 
 
 def no_regression_gate(difference: PairedDifference, margin: float) -> Gate:
@@ -135,7 +146,9 @@ def no_regression_gate(difference: PairedDifference, margin: float) -> Gate:
         "FAIL": "worse by more than the margin",
         "INCONCLUSIVE": "the evidence does not tell",
     }[verdict]
-    return Gate(name, verdict, value, low, high, limit, difference.unit, f"{shown}: {meaning}.")
+    # Worse is lower here, and the chance is that of a value so far below the limit.
+    chance = chance_at_limit(-value, -high, -limit) if low < high else None
+    return Gate(name, verdict, value, low, high, limit, difference.unit, f"{shown}: {meaning}.", chance=chance)
 
 
 def increase_gate(difference: PairedDifference, limit: float) -> Gate:
@@ -173,11 +186,17 @@ def _over_groups(name: str, differential: Differential, limit: float) -> Gate:
     ]
     order = {"FAIL": 2, "INCONCLUSIVE": 1, "PASS": 0}
     _, worst = max(gates, key=lambda pair: (order[pair[1].verdict], pair[1].high or 1.0))
-    return replace(worst, name=name)
+    # The worst of several groups had several chances to look bad.
+    chance = None if worst.chance is None else min(1.0, worst.chance * len(gates))
+    return replace(worst, name=name, chance=chance)
 
 
-def disparity_gate(name: str, disparity: Measurement, fail_above: float, warn_above: float) -> Gate:
+def disparity_gate(
+    name: str, disparity: Measurement, fail_above: float, warn_above: float, worst: str | None = None
+) -> Gate:
     """Hold worst / geometric mean: FAIL if its lower end is over ``fail_above``; a point over ``warn_above`` warns.
+
+    ``worst`` is the name of the worst group, for the reason.
 
     Noise alone lifts the ratio, so its upper end is not held against the limit: groups that are truly equal
     with 10 errors each show 1.5 at the median. Without a value or an interval it is INCONCLUSIVE.
@@ -185,13 +204,14 @@ def disparity_gate(name: str, disparity: Measurement, fail_above: float, warn_ab
     value, low, high = disparity.value, disparity.low, disparity.high
     if value is None or low is None or high is None:
         return at_most(name, value, low, high, fail_above, disparity.unit, disparity.note)
-    shown = f"{name} is {value:.3g} [{low:.3g}, {high:.3g}]"
+    shown = f"{name} is {value:.3g} [{low:.3g}, {high:.3g}]" + (f", group {worst} the worst" if worst else "")
     warning = f"{shown}: over {warn_above:g}, look at the groups." if value > warn_above else ""
+    chance = chance_at_limit(value, low, fail_above, ratio=True) if low < high else None
     if low > fail_above:
         reason = f"{shown}, all over the limit {fail_above:g}."
-        return Gate(name, "FAIL", value, low, high, fail_above, disparity.unit, reason, warning)
+        return Gate(name, "FAIL", value, low, high, fail_above, disparity.unit, reason, warning, chance)
     reason = f"{shown}: its lower end is not over the limit {fail_above:g}."
-    return Gate(name, "PASS", value, low, high, fail_above, disparity.unit, reason, warning)
+    return Gate(name, "PASS", value, low, high, fail_above, disparity.unit, reason, warning, chance)
 
 
 def evidence_gate(differential: Differential, nominal_fmr: float, minimum_expected: float) -> Gate:
@@ -227,6 +247,26 @@ def bias_index_gate(report: CostReport, limit: float) -> Gate:
     if report.worst_group is None:
         return gate
     return replace(gate, reason=f"{gate.reason[:-1]}; the worst group is {report.worst_group}.")
+
+
+def hold_together(gates: Sequence[Gate], level: float = DEFAULT_LEVEL) -> tuple[Gate, ...]:
+    """Return the gates with every FAIL that Holm's rule over all of them doesn't uphold made INCONCLUSIVE.
+
+    A gate without a chance (a size, evidence that is lacking) has no part in it.
+    """
+    tested = [number for number, gate in enumerate(gates) if gate.chance is not None]
+    adjusted = dict(zip(tested, holm([gates[number].chance or 0.0 for number in tested]).tolist(), strict=True))
+    return tuple(
+        _not_upheld(gate, adjusted[number], len(tested))
+        if gate.verdict == "FAIL" and number in adjusted and adjusted[number] > (1.0 - level) / 2.0
+        else gate
+        for number, gate in enumerate(gates)
+    )
+
+
+def _not_upheld(gate: Gate, chance: float, gates: int) -> Gate:
+    reason = f"{gate.reason[:-1]}, but of {gates} gates one looks so bad by chance {chance:.1%} of the time (Holm)."
+    return replace(gate, verdict="INCONCLUSIVE", reason=reason)
 
 
 def decide(gates: Sequence[Gate], waivers: Sequence[Waiver], now: datetime) -> GateDecision:
