@@ -159,7 +159,7 @@ def gap_between_groups(
     codes, names = codes_of(groups)
     clusters = cluster_codes(subjects, len(codes))
     known = (codes >= 0) & ~np.isnan(scores.values)
-    shown = _shown_groups(codes, clusters, known, len(names), sizes)
+    shown = shown_groups(codes, clusters, known, len(names), sizes)
     if len(shown) < 2:
         note = "not measurable: fewer than two groups are large enough"
         return Measurement.missing(unit, higher_is_better=False, note=note)
@@ -202,7 +202,7 @@ def _widest_gap(values: FloatArray, cell: tuple[IntArray, IntArray], level: floa
     return max(highs) - min(lows) if len(lows) == len(rates) else None
 
 
-def _shown_groups(codes: IntArray, clusters: IntArray, known: AnyArray, count: int, sizes: GroupSizes) -> Sequence[int]:
+def shown_groups(codes: IntArray, clusters: IntArray, known: AnyArray, count: int, sizes: GroupSizes) -> Sequence[int]:
     return [
         code for code in range(count) if sizes.status(len(np.unique(clusters[known & (codes == code)]))) != "suppressed"
     ]
