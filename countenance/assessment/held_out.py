@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from countenance.assessment.arrays import FloatArray
 from countenance.assessment.cost import CostModel, cost_optimal_threshold
@@ -65,12 +65,28 @@ class AssessmentConfiguration(Configuration):
     faces_per_subject: int = Field(default=12, ge=2)
     resampling: Resampling = Resampling()
     cost: CostModel
+    """What a wrong decision costs; where ``use_cases`` are given, that of the chosen one."""
+    use_cases: dict[str, CostModel] = Field(default_factory=dict)
+    use_case: str | None = None
+    """Which of the ``use_cases`` the models are meant for."""
     operating_far: float | None = Field(default=None, gt=0, lt=1)
     """The false accept rate, on the validation people, at which a model decides; None takes the least expected cost."""
     compatible_with: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Models whose probes are compared with other models' templates: may they be exchanged without enrolling again?"""
     thresholds_of: dict[str, str] = Field(default_factory=dict)
     """Models that are shipped with the threshold of another one, e.g. of the model that they were made from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_use_case(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or not values.get("use_cases"):
+            return values
+        cases, chosen = values["use_cases"], values.get("use_case")
+        if "cost" in values:
+            raise ValueError("both 'cost' and 'use_cases' are given: give one of them")
+        if chosen not in cases:
+            raise ValueError(f"'use_case' is '{chosen}': choose one of {', '.join(cases)}")
+        return {**values, "cost": cases[chosen]}
 
 
 @dataclass(frozen=True)

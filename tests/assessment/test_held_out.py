@@ -17,7 +17,8 @@ from countenance.assessment.held_out import (
 )
 from countenance.assessment.intervals import Resampling
 from countenance.assessment.results import NOT_LABELLED
-from countenance.errors import AssessmentError
+from countenance.configuration import narrow
+from countenance.errors import AssessmentError, ConfigurationError
 
 from .faces import POINTS, direction, face, manifest, said
 
@@ -250,3 +251,33 @@ def test_every_source_is_measured_by_itself_and_only_in_what_it_is_labelled_for(
         "one": ["gender"], "two": ["gender"], "three": [],
     }  # fmt: skip
     assert (measured["one"]["gender"].value, measured["two"]["gender"].value) == (0.5, 1.0)
+
+
+GATE = {"cost_false_match": 500.0, "cost_false_non_match": 2.0, "mated_prior": 0.95}
+PHONE = GATE | {"cost_false_match": 300.0, "mated_prior": 0.999}
+
+
+def test_the_chosen_use_case_sets_the_prices():
+    for chosen, price in (("gate", 500.0), ("phone", 300.0)):
+        settings = narrow(
+            AssessmentConfiguration,
+            {"use_cases": {"gate": GATE, "phone": PHONE}, "use_case": chosen},
+            where="parameters_evaluation.yml",
+        )
+        assert settings.cost.cost_false_match == price
+        assert settings.use_case == chosen
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"use_cases": {"gate": GATE}, "use_case": "door"}, "choose one of gate"),
+        ({"use_cases": {"gate": GATE}}, "choose one of gate"),
+        ({"use_cases": {"gate": GATE}, "use_case": "gate", "cost": GATE}, "give one of them"),
+        ({"use_cases": {"gate": GATE | {"mated_prior": 2.0}}, "use_case": "gate"}, "mated_prior"),
+        ({}, "'cost' is missing"),
+    ],
+)
+def test_prices_that_are_not_clear_are_refused(values, why):
+    with pytest.raises(ConfigurationError, match=why):
+        narrow(AssessmentConfiguration, values, where="parameters_evaluation.yml")

@@ -1,0 +1,217 @@
+"""The common threshold that costs least while no group's FMR may be over a cap, its doubt included.
+
+tau* = argmin over tau of sum_g w_g [prior c_FN FNMR_g(tau) + (1 - prior) c_FM FMR_g(tau)], subject to upper(FMR_g(tau))
+being at most the cap for every group g. The threshold is one for all groups: one for each would hide how unequal they
+are. The upper end is that of the dyadic interval over subjects, so that a group of few people asks for a higher
+threshold, and one of too few leaves none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from countenance.assessment.arrays import FloatArray, IntArray
+from countenance.assessment.cost import CostModel
+from countenance.assessment.differential import group_codes, members_and_shown
+from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes
+from countenance.assessment.intervals import DEFAULT_LEVEL, rate_over_subjects
+from countenance.assessment.pairs import ComparisonScores
+from countenance.assessment.results import Result
+from countenance.assessment.verification import accepted
+from countenance.errors import AssessmentError
+
+
+@dataclass(frozen=True)
+class GroupOperation(Result):
+    """One group at the threshold.
+
+    Attributes:
+        group: its name.
+        weight: share of the transactions that are taken to be of this group.
+        fmr: within the group.
+        fmr_high: upper end of its interval.
+        fnmr: of the group.
+        cost: in the model's unit.
+    """
+
+    group: str
+    weight: float
+    fmr: float
+    fmr_high: float
+    fnmr: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class GroupOptimum(Result):
+    """The common threshold of least expected cost under a cap for each group.
+
+    Attributes:
+        threshold: accept when score > threshold; None where none is sure to keep every group under the cap.
+        cost: expected cost there, groups weighted; None in the same case.
+        unit: of the cost.
+        cap: on the upper end of every group's FMR; None = no cap.
+        capped_by: the group whose cap kept a cheaper threshold out, or that no threshold is sure for; None where the
+            cap changed nothing.
+        groups: what each shown group meets there; empty without a threshold.
+        note: what a reader must know; empty where there is nothing to say.
+    """
+
+    threshold: float | None
+    cost: float | None
+    unit: str
+    cap: float | None
+    capped_by: str | None
+    groups: tuple[GroupOperation, ...]
+    note: str = ""
+
+
+def cost_optimal_common_threshold(
+    scores: ComparisonScores,
+    groups: Mapping[str, str],
+    model: CostModel,
+    *,
+    weights: Mapping[str, float] | None = None,
+    sizes: GroupSizes = DEFAULT_GROUP_SIZES,
+    level: float = DEFAULT_LEVEL,
+) -> GroupOptimum:
+    """Find the common threshold of least expected cost with every shown group's FMR surely at most the model's cap.
+
+    Args:
+        scores: comparisons of the people that thresholds are chosen on.
+        groups: subject -> group.
+        model: prices; ``maximum_fmr`` is the cap.
+        weights: share of transactions by group, any sum; None takes the groups' numbers of subjects.
+        sizes: subjects a group needs to have a say.
+        level: of the intervals.
+
+    Raises:
+        AssessmentError: a group has no weight, or a shown group no comparison of one kind.
+    """
+    shown = _shown(scores, groups, weights, sizes)
+    thresholds = _candidates(shown)
+    costs = np.zeros(len(thresholds))
+    for group in shown:
+        costs += group.weight * model.expected_cost(group.fmr(thresholds), group.fnmr(thresholds))
+    first, capped_by = 0, None
+    if model.maximum_fmr is not None:
+        starts = [_first_allowed(group, thresholds, model.maximum_fmr, level) for group in shown]
+        first, capped_by = max(starts), shown[int(np.argmax(starts))].name
+    # Of equally cheap thresholds the highest: it lets fewer strangers through.
+    cheapest = _last_minimum(costs)
+    best = first + _last_minimum(costs[first:]) if first < len(thresholds) else first
+    while best < len(thresholds) and not _allowed(shown, float(thresholds[best]), model.maximum_fmr, level):
+        best += 1
+    if best == len(thresholds):
+        note = f"no threshold keeps the upper end of group {capped_by}'s FMR under the cap: it has too few comparisons"
+        return GroupOptimum(None, None, model.unit, model.maximum_fmr, capped_by, (), note)
+    at = np.array([thresholds[best]])
+    met = tuple(
+        GroupOperation(
+            group.name,
+            group.weight,
+            float(group.fmr(at)[0]),
+            group.upper_fmr(float(at[0]), level),
+            float(group.fnmr(at)[0]),
+            float(model.expected_cost(group.fmr(at), group.fnmr(at))[0]),
+        )
+        for group in shown
+    )
+    capped = capped_by if best != cheapest else None
+    return GroupOptimum(float(at[0]), float(costs[best]), model.unit, model.maximum_fmr, capped, met)
+
+
+class _Group(NamedTuple):
+    """One group's comparisons: scores as they are, with subject codes, and sorted."""
+
+    name: str
+    weight: float
+    scores: FloatArray
+    first: IntArray
+    second: IntArray
+    ascending: FloatArray
+    mated: FloatArray
+
+    def fmr(self, thresholds: FloatArray) -> FloatArray:
+        above = len(self.ascending) - np.searchsorted(self.ascending, thresholds, side="right")
+        return np.asarray(above / len(self.ascending))
+
+    def fnmr(self, thresholds: FloatArray) -> FloatArray:
+        return np.asarray(np.searchsorted(self.mated, thresholds, side="right") / len(self.mated))
+
+    def upper_fmr(self, threshold: float, level: float) -> float:
+        rate = rate_over_subjects(accepted(self.scores, threshold), self.first, self.second, level=level)
+        return 1.0 if rate.high is None else rate.high
+
+
+def _shown(
+    scores: ComparisonScores, groups: Mapping[str, str], weights: Mapping[str, float] | None, sizes: GroupSizes
+) -> list[_Group]:
+    of_subject, names = group_codes(scores, groups)
+    members, shown = members_and_shown(of_subject, len(names), sizes)
+    if not shown:
+        raise AssessmentError("Every group is too small to have a say in the threshold: hold out more people.")
+    of_group = {names[code]: float(members[code]) if weights is None else weights.get(names[code]) for code in shown}
+    for name, weight in of_group.items():
+        if weight is None or not weight > 0.0:
+            raise AssessmentError(f"Group '{name}' has no weight in the transactions: give a share above zero.")
+    total = sum(weight or 0.0 for weight in of_group.values())
+    pairs = scores.pairs
+    found = []
+    for code in shown:
+        inside = (of_subject[pairs.non_mated_subject_first] == code) & (
+            of_subject[pairs.non_mated_subject_second] == code
+        )
+        mated = scores.mated[of_subject[pairs.mated_subject] == code].astype(np.float64)
+        strangers = scores.non_mated[inside].astype(np.float64)
+        if len(mated) == 0 or len(strangers) == 0:
+            kind = "mated" if len(mated) == 0 else "non-mated"
+            raise AssessmentError(
+                f"Group '{names[code]}' has no {kind} comparison: a threshold cannot be priced for it."
+            )
+        found.append(
+            _Group(
+                names[code],
+                (of_group[names[code]] or 0.0) / total,
+                strangers,
+                pairs.non_mated_subject_first[inside],
+                pairs.non_mated_subject_second[inside],
+                np.sort(strangers),
+                np.sort(mated),
+            )
+        )
+    return found
+
+
+def _candidates(shown: Sequence[_Group]) -> FloatArray:
+    levels = np.unique(np.concatenate([part for group in shown for part in (group.ascending, group.mated)]))
+    levels = levels[np.isfinite(levels)]
+    return np.concatenate([[np.nextafter(levels[0], -np.inf)], levels])
+
+
+def _first_allowed(group: _Group, thresholds: FloatArray, cap: float, level: float) -> int:
+    """The number of the lowest threshold from which on the group's upper FMR is at most the cap.
+
+    The upper end falls as the threshold rises, but for small steps of its variance: halving finds about the place, and
+    whoever takes a threshold from there on asks again.
+    """
+    low, high = 0, len(thresholds)
+    while low < high:
+        middle = (low + high) // 2
+        if group.upper_fmr(float(thresholds[middle]), level) <= cap:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _allowed(shown: Sequence[_Group], threshold: float, cap: float | None, level: float) -> bool:
+    return cap is None or all(group.upper_fmr(threshold, level) <= cap for group in shown)
+
+
+def _last_minimum(costs: FloatArray) -> int:
+    return len(costs) - 1 - int(np.argmin(costs[::-1]))
