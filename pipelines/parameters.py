@@ -20,6 +20,7 @@ MODELS: Final = {
     "photo_search": "countenance.analysis.held_out_photos:PhotoSearchConfiguration",
     "bias": "countenance.assessment.fairness:FairnessConfiguration",
     "registration": "pipelines.registration.gating:RegistrationConfiguration",
+    "governance": "countenance.governance.configuration:GovernanceConfiguration",
     "rollout": "countenance.rollout.rehearsal:RehearsalConfiguration",
     "monitoring": "pipelines.monitoring.drift:MonitoringConfiguration",
     "reporting": "pipelines.reporting.faces:ReportingConfiguration",
@@ -29,13 +30,14 @@ MODELS: Final = {
 }
 """The model of each room's parameters; imported only when a run needs it."""
 
-FILES: Final = {"consent": "training", "photo_search": "evaluation"}
+FILES: Final = {"consent": "training", "governance": "registration", "photo_search": "evaluation"}
 """Parameters that lie in another room's file."""
 
 OTHERS: Final = (
     "ablation_folder",
     "incoming_crops",
     "method_comparison_folder",
+    "release_sources",
     "releases_folder",
     "seed",
     "sessions_folder",

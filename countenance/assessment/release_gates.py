@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from countenance.assessment.cost_report import cost_report
 from countenance.assessment.differential import GroupErrorCounts, error_rates_by_group
 from countenance.assessment.fairness import FairnessConfiguration, group_of_subjects
 from countenance.assessment.gate_policy import GateEvidence, GatePolicy, run_gates
-from countenance.assessment.gates import GateDecision, Waiver, decide
+from countenance.assessment.gates import Gate, GateDecision, Waiver, decide
 from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
 from countenance.assessment.non_inferiority import (
     paired_cost_difference,
@@ -66,6 +66,7 @@ def decide_release(
     fairness: FairnessConfiguration,
     *,
     now: datetime,
+    further: Sequence[Gate] = (),
 ) -> GateDecision:
     """Run every gate of a candidate and apply its waivers.
 
@@ -82,6 +83,7 @@ def decide_release(
         assessment: prices and resampling.
         fairness: group sizes.
         now: the moment of the decision.
+        further: gates that need no measurement, e.g. on licences; the same waivers hold for them.
     """
     table = join_outputs(rows, outputs[candidate], "test")
     scores, people = compare(table, assessment), group_of_subjects(table, groups)
@@ -110,5 +112,5 @@ def decide_release(
             "worst_group_fnmr": paired_worst_group_fnmr(ours, theirs, resampling),
             "cost_difference": paired_cost_difference(mine, champion, resampling),
         }
-    gates = run_gates(policy, GateEvidence(**evidence))
+    gates = (*run_gates(policy, GateEvidence(**evidence)), *further)
     return decide(gates, [waiver for request in rules.waivers for waiver in request.signed(now)], now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,12 +17,15 @@ from pydantic import Field
 from countenance.analysis.model import PROPOSAL_FILE
 from countenance.configuration import Configuration, narrow
 from countenance.errors import ConfigurationError, ModelError
+from countenance.governance.intended_use import IntendedUse, require_identification
+from countenance.governance.materials import Material
 from countenance.network.export import INPUT_NAME, OUTPUT_NAMES
 from countenance.storage import file_sha256, write_folder_aside
 
 MODEL_FILE: Final = "model.onnx"
 RELEASE_FILE: Final = "release.json"
 MODEL_CARD_FILE: Final = "model_card.md"
+EVIDENCE_MAP_FILE: Final = "governance.md"
 INPUT_MEAN: Final = 127.5
 INPUT_SCALE: Final = 127.5
 
@@ -61,7 +64,19 @@ class ReleaseManifest(Configuration):
     dataset_sha256: str
     code_sha256: str
     licenses: tuple[str, ...]
+    intended_use: IntendedUse | None = None
+    """None in units that are older than the declaration."""
+    materials: tuple[Material, ...] = ()
+    """What the model was made of, each with its licence."""
     files: dict[str, str]
+
+    def require_identification(self) -> None:
+        """Refuse to search a gallery with this release where it wasn't declared for that.
+
+        Raises:
+            ModelError: identification (1:N) isn't declared.
+        """
+        require_identification(self.intended_use, release=self.release_id)
 
 
 class ReleaseDetails(Configuration):
@@ -75,6 +90,8 @@ class ReleaseDetails(Configuration):
     dataset_sha256: str
     code_sha256: str
     licenses: tuple[str, ...]
+    intended_use: IntendedUse | None = None
+    materials: tuple[Material, ...] = ()
 
 
 def build_release(
@@ -85,11 +102,13 @@ def build_release(
     model_card: str,
     reports: Mapping[str, Any],
     proposals: bytes | None = None,
+    documents: Mapping[str, str] | None = None,
+    evidence_map: Callable[[Mapping[str, str]], str] | None = None,
 ) -> ReleaseManifest:
     """Write a release unit to ``folder``; what was there is replaced only when the new one is complete.
 
     The ``release_id`` follows from the model's bytes, its thresholds and its data, so the same candidate built again
-    has the same id; measured durations and reports don't change it.
+    has the same id; measured durations and reports don't change it. What kind of use it is declared for does.
 
     Args:
         folder: the unit's directory.
@@ -98,6 +117,8 @@ def build_release(
         model_card: Markdown.
         reports: JSON documents by file name without ending, e.g. ``bias``.
         proposals: the exported part that looks for faces in photos; without it the unit reads crops alone.
+        documents: further texts by file name, e.g. ``dataset_sheet.md``.
+        evidence_map: writes ``governance.md``, given the sha256 of every other file by name.
     """
     with write_folder_aside(folder) as aside:
         (aside / MODEL_FILE).write_bytes(model)
@@ -107,7 +128,11 @@ def build_release(
         for name, report in reports.items():
             text = json.dumps(report, indent=2, allow_nan=False, ensure_ascii=False)
             (aside / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-        files = {file.name: file_sha256(file) for file in sorted(aside.iterdir())}
+        for name, text in (documents or {}).items():
+            (aside / name).write_text(text, encoding="utf-8")
+        if evidence_map is not None:
+            (aside / EVIDENCE_MAP_FILE).write_text(evidence_map(_digests(aside)), encoding="utf-8")
+        files = _digests(aside)
         identity = _release_id(files[MODEL_FILE], details)
         manifest = ReleaseManifest(
             release_id=identity,
@@ -150,12 +175,18 @@ def code_sha256(package: Path) -> str:
     return digest.hexdigest()
 
 
+def _digests(folder: Path) -> dict[str, str]:
+    return {file.name: file_sha256(file) for file in sorted(folder.iterdir())}
+
+
 def _release_id(model_sha256: str, details: ReleaseDetails) -> str:
-    identity = {
+    identity: dict[str, Any] = {
         "model": model_sha256,
         "candidate": details.candidate,
         "dataset": details.dataset_sha256,
         "thresholds": [threshold.model_dump() for threshold in details.thresholds],
         "operating_threshold": details.operating_threshold,
     }
+    if details.intended_use is not None:  # so that nobody turns 1:1 into 1:N in the file, and older units keep their id
+        identity["use"] = details.intended_use.model_dump(include={"comparison", "setting"})
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,31 +1,51 @@
-"""Gates of all candidates, from the rooms' reports and parameters."""
+"""Gates of all candidates, from the rooms' reports, the declared use and the parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import pandas as pd
+from pydantic import model_validator
 
 from countenance.assessment.fairness import FairnessConfiguration
 from countenance.assessment.gate_policy import GatePolicy
+from countenance.assessment.gates import Gate
 from countenance.assessment.held_out import AssessmentConfiguration
-from countenance.assessment.release_gates import CandidateRules, decide_release
+from countenance.assessment.release_gates import CandidateRules, WaiverRequest, decide_release
 from countenance.assessment.results import Measurement
 from countenance.configuration import Configuration, narrow
 from countenance.data.manifest import with_five_points
+from countenance.governance.configuration import GovernanceConfiguration
+from countenance.governance.legal_gates import LEGAL_GATES, license_gate, purpose_gate, rows_by_purpose
+from countenance.governance.materials import Material
 from countenance.progress import track
-from countenance.reporting.model_card import ModelPurpose
 
 
 class RegistrationConfiguration(Configuration):
-    """Parameters of the registration room."""
+    """Parameters of the registration room; ``waivers`` hold for every candidate, beside its own."""
 
     model: str
-    purpose: ModelPurpose
     gates: GatePolicy = GatePolicy()
+    waivers: tuple[WaiverRequest, ...] = ()
     candidates: dict[str, CandidateRules]
+
+    @model_validator(mode="after")
+    def _nobody_waives_what_is_forbidden(self) -> RegistrationConfiguration:
+        for waiver in (*self.waivers, *(waiver for rules in self.candidates.values() for waiver in rules.waivers)):
+            forbidden = [gate for gate in waiver.gates if gate in LEGAL_GATES]
+            if forbidden and "FAIL" in waiver.verdicts:
+                raise ValueError(
+                    f"a FAIL of '{forbidden[0]}' can't be waived, as no signature allows what a licence or a purpose "
+                    "forbids; waive INCONCLUSIVE at most"
+                )
+        return self
+
+    def rules_of(self, candidate: str) -> CandidateRules:
+        """A candidate's rules, with the waivers that hold for all."""
+        rules = self.candidates[candidate]
+        return rules.model_copy(update={"waivers": (*rules.waivers, *self.waivers)})
 
 
 def decide_all(
@@ -36,11 +56,17 @@ def decide_all(
     evaluation: Mapping[str, Any],
     bias: Mapping[str, Any],
     registration: Mapping[str, Any],
+    governance: GovernanceConfiguration,
+    materials: Mapping[str, Sequence[Material]],
     named: Mapping[str, Any],
     *,
     now: datetime,
 ) -> dict[str, Any]:
-    """The decision on every candidate; ``named`` holds ``<candidate>_outputs`` and ``<candidate>_export``."""
+    """The decision on every candidate; ``named`` holds ``<candidate>_outputs`` and ``<candidate>_export``.
+
+    Args:
+        materials: by candidate, what it was made of; held against the declared use.
+    """
     configuration = narrow(RegistrationConfiguration, registration, where="parameters_registration.yml")
     assessment = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml")
     fairness = narrow(FairnessConfiguration, bias, where="parameters_bias.yml")
@@ -56,14 +82,23 @@ def decide_all(
             by_face,
             _measured(named[f"{name}_export"]),
             _gaps(bias_report[name], fairness.identity_attribute),
-            rules[name],
+            configuration.rules_of(name),
             configuration.gates,
             assessment,
             fairness,
             now=now,
+            further=_legal(governance, materials[name], manifest),
         ).to_dict()
         for name in track(rules, what="Running gates", total=len(rules), unit="candidate")
     }
+
+
+def _legal(governance: GovernanceConfiguration, materials: Sequence[Material], manifest: pd.DataFrame) -> list[Gate]:
+    use = governance.intended_use
+    return [
+        license_gate(use, materials, governance.license_table),
+        purpose_gate(use, rows_by_purpose(manifest)),
+    ]
 
 
 def _measured(export: Mapping[str, Any]) -> dict[str, Any]:

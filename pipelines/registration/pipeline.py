@@ -3,12 +3,13 @@
 from kedro.pipeline import Pipeline, node
 
 from pipelines.models import CANDIDATES
-from pipelines.registration.nodes import build_releases, gate_candidates, register_releases
+from pipelines.registration.nodes import build_releases, describe_dataset, gate_candidates, register_releases
 
 
 def create_pipeline() -> Pipeline:
     """Gate, build and register every candidate."""
     reports = {"evaluation_report": "evaluation_report", "bias_report": "bias_report"}
+    declared = {name: f"params:{name}" for name in ("registration", "governance", "distillation", "training")}
     gating = node(
         gate_candidates,
         {
@@ -17,19 +18,31 @@ def create_pipeline() -> Pipeline:
             **reports,
             "evaluation": "params:evaluation",
             "bias": "params:bias",
-            "registration": "params:registration",
+            **declared,
             **_named("outputs", "export"),
         },
         "gate_report",
         name="gate_candidates",
+    )
+    describing = node(
+        describe_dataset,
+        {
+            **{name: name for name in ("manifest", "crops", "validation_report", "ingestion_metrics")},
+            "groups": "held_out_groups",
+            **{name: f"params:{name}" for name in ("governance", "bias", "registration")},
+            "files": "params:release_sources",
+        },
+        ["dataset_sheet", "release_hashes"],
+        name="describe_dataset",
     )
     building = node(
         build_releases,
         {
             "manifest": "manifest",
             **reports,
-            "gate_report": "gate_report",
-            "registration": "params:registration",
+            **{name: name for name in ("gate_report", "dataset_sheet")},
+            "dvc_hashes": "release_hashes",
+            **declared,
             "folder": "params:releases_folder",
             **_named("onnx", "proposals", "export", "metrics"),
         },
@@ -39,7 +52,7 @@ def create_pipeline() -> Pipeline:
     registering = node(
         register_releases, ["releases", "params:registration"], "registration_record", name="register_releases"
     )
-    return Pipeline([gating, building, registering])
+    return Pipeline([gating, describing, building, registering])
 
 
 def _named(*kinds: str) -> dict[str, str]:

@@ -1,16 +1,21 @@
-"""Release units of all candidates, from the rooms' reports and parameters."""
+"""Release units of all candidates, from the rooms' reports, the declared use and the parameters."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 import countenance
 from countenance.configuration import narrow
+from countenance.governance.configuration import GovernanceConfiguration
+from countenance.governance.materials import Material, license_ids
+from countenance.governance.obligations import project_files
+from countenance.reporting.evidence_map import render_evidence_map
 from countenance.reporting.model_card import render_model_card
 from countenance.serving.release import (
     CalibratedThreshold,
@@ -19,7 +24,10 @@ from countenance.serving.release import (
     build_release,
     code_sha256,
 )
+from countenance.storage import file_sha256
 from pipelines.registration.gating import RegistrationConfiguration
+
+PROJECT: Final = Path(__file__).parents[2]
 
 
 def build_units(
@@ -28,19 +36,24 @@ def build_units(
     bias_report: Mapping[str, Any],
     gate_report: Mapping[str, Any],
     registration: Mapping[str, Any],
+    governance: GovernanceConfiguration,
+    materials: Mapping[str, Sequence[Material]],
+    dataset_sheet: str,
+    dvc_hashes: Mapping[str, str],
     folder: Path,
     named: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Build a unit for every candidate, passed or not: one that failed is evidence, and is not registered."""
     configuration = narrow(RegistrationConfiguration, registration, where="parameters_registration.yml")
-    provenance = _provenance(manifest)
+    provenance = provenance_of(manifest, dvc_hashes)
     index: dict[str, Any] = {}
     for name in configuration.candidates:
         assessment, fairness, decision = evaluation_report["models"][name], bias_report[name], gate_report[name]
         measured = named[f"{name}_export"]
         card = render_model_card(
             name,
-            purpose=configuration.purpose,
+            governance=governance,
+            materials=materials[name],
             provenance=provenance,
             assessment=assessment,
             fairness=fairness,
@@ -51,10 +64,12 @@ def build_units(
         unit = build_release(
             folder / name,
             named[f"{name}_onnx"],
-            _details(name, assessment, measured, provenance),
+            _details(name, assessment, measured, provenance, governance, materials[name]),
             model_card=card,
             proposals=named[f"{name}_proposals"],
             reports={"evaluation": assessment, "bias": fairness, "gates": decision, "measurements": measured},
+            documents={"dataset_sheet.md": dataset_sheet},
+            evidence_map=partial(_evidence_map, name, dvc_hashes),
         )
         index[name] = {
             "release_id": unit.release_id,
@@ -70,7 +85,12 @@ def build_units(
 
 
 def _details(
-    name: str, assessment: Mapping[str, Any], measured: Mapping[str, Any], provenance: Mapping[str, Any]
+    name: str,
+    assessment: Mapping[str, Any],
+    measured: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    governance: GovernanceConfiguration,
+    materials: Sequence[Material],
 ) -> ReleaseDetails:
     return ReleaseDetails(
         candidate=name,
@@ -84,15 +104,24 @@ def _details(
         operating_threshold=assessment["operating"]["threshold"],
         dataset_sha256=provenance["dataset_sha256"],
         code_sha256=provenance["code_sha256"],
-        licenses=tuple(provenance["licenses"]),
+        licenses=license_ids(materials),
+        intended_use=governance.intended_use,
+        materials=tuple(materials),
     )
 
 
-def _provenance(manifest: pd.DataFrame) -> dict[str, Any]:
+def _evidence_map(candidate: str, dvc_hashes: Mapping[str, str], unit_files: Mapping[str, str]) -> str:
+    there = {name: PROJECT / name for name in project_files() if (PROJECT / name).exists()}
+    in_project = {name: file_sha256(path) if path.is_file() else "" for name, path in there.items()}
+    return render_evidence_map(candidate, unit_files, dvc_hashes, in_project)
+
+
+def provenance_of(manifest: pd.DataFrame, dvc_hashes: Mapping[str, str]) -> dict[str, Any]:
+    """What the data and the code were: names and hashes."""
     faces = "\n".join(sorted(manifest["face_id"] + " " + manifest["photo_sha256"] + " " + manifest["split"]))
     return {
         "sources": sorted(manifest["source"].unique().tolist()),
-        "licenses": sorted(manifest["license"].unique().tolist()),
         "dataset_sha256": hashlib.sha256(faces.encode()).hexdigest(),
         "code_sha256": code_sha256(Path(countenance.__file__).parent),
+        "dvc": dict(dvc_hashes),
     }

@@ -53,6 +53,8 @@ def test_a_stage_depends_on_the_parameters_that_its_room_reads(room: str):
         "consent": "training",
         "incoming_crops": "ingestion",
         "tombstones_file": "ingestion",
+        "governance": "registration",
+        "release_sources": "registration",
         "releases_folder": "registration",
         "sessions_folder": "training",
         "teacher_cache_folder": "training",
