@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from countenance.assessment.compatibility import assess_compatibility, compatibility_numbers
-from countenance.assessment.fairness import FairnessConfiguration, assess_by_group
+from countenance.assessment.fairness import FairnessConfiguration, Reference, assess_by_group
 from countenance.assessment.held_out import AssessmentConfiguration, assess, compare, join_outputs
 from countenance.assessment.non_inferiority import paired_tar_difference
 from countenance.errors import AssessmentError
@@ -16,6 +16,7 @@ from countenance.progress import track
 
 DISTILLED = "student_distilled"
 ALONE = "student_alone"
+TEACHER = "teacher"
 
 
 def assess_all(
@@ -77,6 +78,7 @@ def assess_all_by_group(
     assessments: Mapping[str, Any],
     configuration: AssessmentConfiguration,
     fairness: FairnessConfiguration,
+    teacher: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Assess every model by group at its own operating threshold, which is common to all groups.
 
@@ -87,6 +89,7 @@ def assess_all_by_group(
         assessments: ``models`` of :func:`assess_all`, which hold the thresholds.
         configuration: prices and resampling.
         fairness: attributes and sizes.
+        teacher: outputs of the model that every other is compared with by group; None, or empty, compares with none.
     """
     attributes = {fairness.identity_attribute, *fairness.attributes}
     unknown = attributes - set(groups.columns)
@@ -94,10 +97,20 @@ def assess_all_by_group(
         raise AssessmentError(
             f"Attribute '{min(unknown)}' has no groups: name it under 'attributes' in parameters_bias.yml."
         )
+    beside = None
+    if teacher is not None and len(teacher):
+        beside = Reference(TEACHER, teacher, assessments[TEACHER]["operating"]["threshold"])
     by_face = {attribute: groups.set_index("face_id")[attribute] for attribute in attributes}
     return {
         model: assess_by_group(
-            model, manifest, said, by_face, assessments[model]["operating"]["threshold"], configuration, fairness
+            model,
+            manifest,
+            said,
+            by_face,
+            assessments[model]["operating"]["threshold"],
+            configuration,
+            fairness,
+            beside,
         ).to_dict()
         for model, said in track(outputs.items(), what="Assessing groups", total=len(outputs), unit="model")
     }

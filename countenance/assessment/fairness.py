@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from countenance.assessment.arrays import AnyArray
-from countenance.assessment.cost_report import CostReport, cost_report
-from countenance.assessment.differential import Differential, error_rates_by_group
-from countenance.assessment.groups import GroupSizes, gap_between_groups
+from countenance.assessment.adjusted_gaps import AdjustedGap, adjusted_gap
+from countenance.assessment.arrays import AnyArray, FloatArray
+from countenance.assessment.attributes import mean_over_subjects
+from countenance.assessment.cost_report import CostReport
+from countenance.assessment.differential import Differential, differential_of
+from countenance.assessment.exhaustive_errors import ExhaustiveErrorCounts
+from countenance.assessment.group_optimum import GroupOptimum, cost_optimal_common_threshold
+from countenance.assessment.groups import GroupedMeasurements, GroupSizes, by_group, cross_groups, gap_between_groups
 from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
+from countenance.assessment.identity_by_group import GroupCells, cost_by_group, crossed_people, group_cells, high_scores
 from countenance.assessment.intervals import Resampling
+from countenance.assessment.paired_groups import PairedGroups, pair_groups
 from countenance.assessment.results import Measurement, Result
 from countenance.assessment.row_scores import (
     RowScores,
@@ -43,11 +49,15 @@ class FairnessConfiguration(Configuration):
     """Which protected attributes are looked at, and how large a group must be.
 
     ``identity_attribute`` is the one whose groups carry the cost and the bias index; ``attributes`` are those by which
-    the attribute tasks are compared; ``distillation`` says what distillation may do to the worst group.
+    the attribute tasks are compared; ``crossed`` names pairs of them whose cells are looked at, too; ``distillation``
+    says what distillation may do to the worst group; ``transactions`` are the identity groups' shares of the
+    transactions, for the threshold that costs least (without them, their shares of the people).
     """
 
     identity_attribute: str
     attributes: tuple[str, ...]
+    crossed: tuple[tuple[str, str], ...] = ()
+    transactions: dict[str, float] | None = None
     sizes: GroupSizes = GroupSizes()
     distillation: WorstGroupLimits = WorstGroupLimits()
 
@@ -56,7 +66,11 @@ class FairnessConfiguration(Configuration):
 class FairnessAssessment(Result):
     """What was measured of one model by group.
 
-    ``gaps`` are keyed ``<task> by <attribute>``; ``means`` hold the mean of each group behind a gap.
+    ``gaps`` are keyed ``<task> by <attribute>``, raw; ``adjusted`` are the same with head pose and face size held
+    equal; ``tasks`` hold the measurement of each group behind a gap, ``means`` its value alone; ``cells`` are identity
+    errors by each attribute and by two crossed (``<one> x <other>``); ``optimum`` is the cheapest common threshold on
+    the validation people under the cap for each group, None where too few of them are in a group; ``beside_teacher``
+    compares with the teacher, None where it wasn't handed in.
     """
 
     model: str
@@ -65,6 +79,20 @@ class FairnessAssessment(Result):
     cost: CostReport
     gaps: Mapping[str, Measurement]
     means: Mapping[str, Mapping[str, float]]
+    adjusted: Mapping[str, AdjustedGap] = field(default_factory=dict)
+    tasks: Mapping[str, GroupedMeasurements] = field(default_factory=dict)
+    cells: Mapping[str, GroupCells] = field(default_factory=dict)
+    optimum: GroupOptimum | None = None
+    beside_teacher: PairedGroups | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a model is compared with by group: another one's outputs and the threshold at which that one decides."""
+
+    name: str
+    outputs: pd.DataFrame
+    threshold: float
 
 
 def assess_by_group(
@@ -75,6 +103,7 @@ def assess_by_group(
     threshold: float,
     assessment: AssessmentConfiguration,
     fairness: FairnessConfiguration,
+    teacher: Reference | None = None,
 ) -> FairnessAssessment:
     """Assess one model by group on the test people.
 
@@ -86,27 +115,156 @@ def assess_by_group(
         threshold: the common threshold at which the model decides.
         assessment: prices, limits and resampling.
         fairness: attributes and group sizes.
+        teacher: what the model is compared with, or None.
     """
     rows = join_outputs(manifest, outputs, "test")
-    scores = compare(rows, assessment)
-    people = group_of_subjects(rows, groups[fairness.identity_attribute])
-    sizes, resampling = fairness.sizes, assessment.resampling
-    gaps: dict[str, Measurement] = {}
-    means: dict[str, dict[str, float]] = {}
-    for attribute in fairness.attributes:
-        for task, (faces, task_scores) in attribute_scores(rows).items():
-            column = faces["face_id"].map(groups[attribute]).to_numpy(dtype=object)
-            name = f"{task} by {attribute}"
-            gaps[name] = _gap(task, task_scores, column, faces, sizes, resampling)
-            means[name] = _means(task_scores, column, _objects(faces, "subject_id"), sizes)
+    sizes, resampling, attribute = fairness.sizes, assessment.resampling, fairness.identity_attribute
+    people = {name: group_of_subjects(rows, column) for name, column in groups.items()}
+    high = high_scores(rows, threshold, assessment)
+    counts = ExhaustiveErrorCounts(high, people[attribute], threshold, sizes)
+    tasks = _tasks_by_group(rows, groups, fairness, resampling)
     return FairnessAssessment(
         model=model,
-        identity_attribute=fairness.identity_attribute,
-        differential=error_rates_by_group(scores, people, threshold, sizes=sizes, resampling=resampling),
-        cost=cost_report(scores, people, threshold, assessment.cost, sizes=sizes, resampling=resampling),
-        gaps=gaps,
-        means=means,
+        identity_attribute=attribute,
+        differential=differential_of(counts, sizes=sizes, resampling=resampling),
+        cost=cost_by_group(counts, assessment.cost, sizes=sizes, resampling=resampling),
+        gaps=tasks.gaps,
+        means=tasks.means,
+        adjusted=tasks.adjusted,
+        tasks=tasks.measured,
+        cells={
+            name: group_cells(high, cell, threshold, sizes=sizes, resampling=resampling)
+            for name, cell in _cells(people, fairness).items()
+            if cell
+        },
+        optimum=_optimum(manifest, outputs, groups[attribute], assessment, fairness),
+        beside_teacher=None if teacher is None else _beside(counts, manifest, people, teacher, assessment, fairness),
     )
+
+
+def _cells(people: Mapping[str, Mapping[str, str]], fairness: FairnessConfiguration) -> dict[str, Mapping[str, str]]:
+    names = dict.fromkeys((fairness.identity_attribute, *fairness.attributes))
+    single: dict[str, Mapping[str, str]] = {name: people[name] for name in names}
+    return single | {f"{one} x {other}": crossed_people(people[one], people[other]) for one, other in fairness.crossed}
+
+
+def _beside(
+    counts: ExhaustiveErrorCounts,
+    manifest: pd.DataFrame,
+    people: Mapping[str, Mapping[str, str]],
+    teacher: Reference,
+    assessment: AssessmentConfiguration,
+    fairness: FairnessConfiguration,
+) -> PairedGroups:
+    theirs = ExhaustiveErrorCounts(
+        high_scores(join_outputs(manifest, teacher.outputs, "test"), teacher.threshold, assessment),
+        people[fairness.identity_attribute],
+        teacher.threshold,
+        fairness.sizes,
+    )
+    return pair_groups(counts, theirs, teacher.name, assessment.cost, assessment.resampling)
+
+
+def _optimum(
+    manifest: pd.DataFrame,
+    outputs: pd.DataFrame,
+    groups: pd.Series[Any],
+    assessment: AssessmentConfiguration,
+    fairness: FairnessConfiguration,
+) -> GroupOptimum | None:
+    rows = join_outputs(manifest, outputs, "validation")
+    people = group_of_subjects(rows, groups)
+    members = pd.Series(people, dtype=object).value_counts()
+    if not (members >= fairness.sizes.minimum).any():
+        return None
+    return cost_optimal_common_threshold(
+        compare(rows, assessment),
+        people,
+        assessment.cost,
+        weights=fairness.transactions,
+        sizes=fairness.sizes,
+        level=assessment.resampling.level,
+    )
+
+
+@dataclass(frozen=True)
+class _TasksByGroup:
+    """Attribute tasks, by ``<task> by <attribute>``."""
+
+    gaps: dict[str, Measurement]
+    means: dict[str, dict[str, float]]
+    adjusted: dict[str, AdjustedGap]
+    measured: dict[str, GroupedMeasurements]
+
+
+def _tasks_by_group(
+    rows: pd.DataFrame,
+    groups: Mapping[str, pd.Series[Any]],
+    fairness: FairnessConfiguration,
+    resampling: Resampling,
+) -> _TasksByGroup:
+    found, sizes = _TasksByGroup({}, {}, {}, {}), fairness.sizes
+    attributes = [*((name,) for name in fairness.attributes), *fairness.crossed]
+    for attribute in attributes:
+        for task, (faces, scores) in attribute_scores(rows).items():
+            column, name = _column(faces, groups, attribute)
+            people, key = _objects(faces, "subject_id"), f"{task} by {name}"
+            ratio = task == "landmarks"
+            found.gaps[key] = gap_between_groups(
+                scores, column, subjects=people, sizes=sizes, resampling=resampling, ratio=ratio
+            )
+            covariates = photo_covariates(faces)
+            if covariates:
+                found.adjusted[key] = adjusted_gap(
+                    scores, column, covariates, subjects=people, sizes=sizes, resampling=resampling, ratio=ratio
+                )
+            found.measured[key] = tasks_of_groups(scores, column, people, sizes, resampling)
+            found.means[key] = {
+                item.group: item.measurement.value
+                for item in found.measured[key].groups
+                if item.measurement is not None and item.measurement.value is not None
+            }
+    return found
+
+
+def tasks_of_groups(
+    scores: RowScores, groups: AnyArray, subjects: AnyArray | None, sizes: GroupSizes, resampling: Resampling
+) -> GroupedMeasurements:
+    """Measure photo scores overall and by group; only labelled photos count towards a group's size."""
+    labelled = groups.astype(object)
+    labelled[np.isnan(scores.values)] = None
+    return by_group(
+        lambda rows: mean_over_subjects(
+            scores.take(rows), None if subjects is None else subjects[rows], resampling=resampling
+        ),
+        labelled,
+        subjects=subjects,
+        sizes=sizes,
+    )
+
+
+def _column(
+    faces: pd.DataFrame, groups: Mapping[str, pd.Series[Any]], attributes: Sequence[str]
+) -> tuple[AnyArray, str]:
+    """The group of each face by one attribute or several, and what that is called."""
+    columns = [faces["face_id"].map(groups[name]).to_numpy(dtype=object) for name in attributes]
+    return (columns[0] if len(columns) == 1 else cross_groups(*columns)), " x ".join(attributes)
+
+
+def photo_covariates(faces: pd.DataFrame) -> dict[str, FloatArray]:
+    """What photos differ in apart from who is on them: how far the head is turned, and how large the face is.
+
+    The turn is |yaw| in degrees, as labelled, else as the model says; the size is the logarithm of the box's side in
+    pixels. One that no face has is left out.
+    """
+    said = faces["said_yaw_deg"].to_numpy(dtype=np.float64, na_value=np.nan)
+    yaw = faces["yaw_deg"].to_numpy(dtype=np.float64, na_value=np.nan)
+    sides = [
+        np.nan if box is None or len(box) != 4 else 0.5 * (np.log(box[2]) + np.log(box[3]))
+        for box in (None if np.ndim(item) == 0 else item for item in faces["box_xywh"])
+    ]
+    found = {"head pose": np.abs(np.where(np.isnan(yaw), said, yaw)), "face size": np.asarray(sides, dtype=np.float64)}
+    return {name: values for name, values in found.items() if not np.isnan(values).all()}
 
 
 def group_of_subjects(rows: pd.DataFrame, groups: pd.Series[Any]) -> dict[str, str]:
@@ -136,26 +294,6 @@ def attribute_scores(rows: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, RowSco
         said_points = landmark_array(marked["said_landmarks_5"].tolist(), 5)
         scores["landmarks"] = (marked, landmark_errors(points, said_points))
     return scores
-
-
-def _gap(
-    task: str, scores: RowScores, column: AnyArray, faces: pd.DataFrame, sizes: GroupSizes, resampling: Resampling
-) -> Measurement:
-    people = _objects(faces, "subject_id")
-    ratio = task == "landmarks"
-    return gap_between_groups(scores, column, subjects=people, sizes=sizes, resampling=resampling, ratio=ratio)
-
-
-def _means(scores: RowScores, column: AnyArray, subjects: AnyArray, sizes: GroupSizes) -> dict[str, float]:
-    """Mean of each group that is large enough to be shown; an unnamed face counts as a person of its own."""
-    people = pd.Series(subjects, dtype="object")
-    people = people.where(people.notna(), "face " + people.index.astype(str).to_series(index=people.index))
-    frame = pd.DataFrame({"group": column, "person": people.to_numpy(), "value": scores.values}).dropna()
-    return {
-        str(group): float(rows["value"].mean())
-        for group, rows in frame.groupby("group")
-        if sizes.status(int(rows["person"].nunique())) != "suppressed"
-    }
 
 
 def _objects(rows: pd.DataFrame, column: str) -> AnyArray:

@@ -42,6 +42,8 @@ class GatePolicy(Configuration):
         fnmr_disparity_warn: the same of FNMR.
         worst_group_fmr_ratio: upper end of candidate / champion is at most this.
         worst_group_fnmr_increase: upper end of candidate - champion is at most this (proportion).
+        teacher_fmr_ratio: the same ratio against the teacher.
+        teacher_fnmr_increase: the same increase against the teacher.
         cost_increase: the cost may rise over the champion's by at most this, in the cost's unit.
         bias_index: worst group's cost / mean cost is at most this.
         attribute_gaps: name of a gap (e.g. "gender gap") -> largest gap or ratio, in the gap's unit.
@@ -59,6 +61,8 @@ class GatePolicy(Configuration):
     fnmr_disparity_warn: float = Field(default=1.25, ge=1.0)
     worst_group_fmr_ratio: float | None = Field(default=1.25, gt=0.0)
     worst_group_fnmr_increase: float | None = Field(default=0.005, ge=0.0)
+    teacher_fmr_ratio: float | None = Field(default=1.25, gt=0.0)
+    teacher_fnmr_increase: float | None = Field(default=0.005, ge=0.0)
     cost_increase: float | None = Field(default=0.0, ge=0.0)
     bias_index: float | None = Field(default=1.5, ge=1.0)
     attribute_gaps: Mapping[str, float] = Field(
@@ -78,6 +82,8 @@ class GateEvidence:
         differential: the candidate's error rates by group.
         worst_group_fmr: candidate / champion.
         worst_group_fnmr: candidate - champion.
+        teacher_fmr: the worst group's, candidate / teacher.
+        teacher_fnmr: the worst group's, candidate - teacher.
         cost_difference: candidate - champion.
         cost: the candidate's cost report.
         attribute_gaps: name -> measured gap or ratio.
@@ -89,6 +95,8 @@ class GateEvidence:
     differential: Differential | None = None
     worst_group_fmr: PairedDifference | None = None
     worst_group_fnmr: PairedDifference | None = None
+    teacher_fmr: PairedDifference | None = None
+    teacher_fnmr: PairedDifference | None = None
     cost_difference: PairedDifference | None = None
     cost: CostReport | None = None
     attribute_gaps: Mapping[str, Measurement] = field(default_factory=dict)
@@ -120,19 +128,21 @@ def _champion_gates(policy: GatePolicy, evidence: GateEvidence) -> list[Gate]:
             if evidence.tar_difference is not None
             else _missing("no regression of TAR", -policy.tar_margin, "proportion")
         )
+    fmr, fnmr = "worst-group FMR", "worst-group FNMR"
     increases = (
-        ("worst-group FMR against the champion", policy.worst_group_fmr_ratio, evidence.worst_group_fmr, "ratio"),
-        (
-            "worst-group FNMR against the champion",
-            policy.worst_group_fnmr_increase,
-            evidence.worst_group_fnmr,
-            "proportion",
-        ),
-        ("expected cost against the champion", policy.cost_increase, evidence.cost_difference, "money"),
+        (fmr, "champion", policy.worst_group_fmr_ratio, evidence.worst_group_fmr, "ratio"),
+        (fnmr, "champion", policy.worst_group_fnmr_increase, evidence.worst_group_fnmr, "proportion"),
+        (fmr, "teacher", policy.teacher_fmr_ratio, evidence.teacher_fmr, "ratio"),
+        (fnmr, "teacher", policy.teacher_fnmr_increase, evidence.teacher_fnmr, "proportion"),
+        ("expected cost", "champion", policy.cost_increase, evidence.cost_difference, "money"),
     )
-    for name, limit, difference, unit in increases:
+    for what, against, limit, difference, unit in increases:
         if limit is not None:
-            gates.append(_missing(name, limit, unit) if difference is None else increase_gate(difference, limit))
+            gates.append(
+                _missing(f"{what} against the {against}", limit, unit)
+                if difference is None
+                else increase_gate(difference, limit, against)
+            )
     return gates
 
 

@@ -151,9 +151,9 @@ def no_regression_gate(difference: PairedDifference, margin: float) -> Gate:
     return Gate(name, verdict, value, low, high, limit, difference.unit, f"{shown}: {meaning}.", chance=chance)
 
 
-def increase_gate(difference: PairedDifference, limit: float) -> Gate:
+def increase_gate(difference: PairedDifference, limit: float, against: str = "champion") -> Gate:
     """Hold a paired difference, or ratio, where more is worse, against the largest increase allowed."""
-    name = f"{difference.what} against the champion"
+    name = f"{difference.what} against the {against}"
     return at_most(
         name, difference.difference, difference.low, difference.high, limit, difference.unit, difference.note
     )

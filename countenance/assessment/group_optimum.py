@@ -51,7 +51,8 @@ class GroupOptimum(Result):
     """The common threshold of least expected cost under a cap for each group.
 
     Attributes:
-        threshold: accept when score > threshold; None where none is sure to keep every group under the cap.
+        threshold: accept when score > threshold; None where none is sure to keep every group under the cap,
+            or a group has no comparisons to tell by.
         cost: expected cost there, groups weighted; None in the same case.
         unit: of the cost.
         cap: on the upper end of every group's FMR; None = no cap.
@@ -90,9 +91,14 @@ def cost_optimal_common_threshold(
         level: of the intervals.
 
     Raises:
-        AssessmentError: a group has no weight, or a shown group no comparison of one kind.
+        AssessmentError: a group has no weight, or every group is suppressed.
     """
     shown = _shown(scores, groups, weights, sizes)
+    for group in shown:
+        if len(group.mated) == 0 or len(group.scores) == 0:
+            kind = "mated" if len(group.mated) == 0 else "non-mated"
+            note = f"not measurable: group {group.name} has no {kind} comparison"
+            return GroupOptimum(None, None, model.unit, model.maximum_fmr, None, (), note)
     thresholds = _candidates(shown)
     costs = np.zeros(len(thresholds))
     for group in shown:
@@ -168,11 +174,6 @@ def _shown(
         )
         mated = scores.mated[of_subject[pairs.mated_subject] == code].astype(np.float64)
         strangers = scores.non_mated[inside].astype(np.float64)
-        if len(mated) == 0 or len(strangers) == 0:
-            kind = "mated" if len(mated) == 0 else "non-mated"
-            raise AssessmentError(
-                f"Group '{names[code]}' has no {kind} comparison: a threshold cannot be priced for it."
-            )
         found.append(
             _Group(
                 names[code],

@@ -13,7 +13,7 @@ import numpy as np
 
 from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.cost import CostResampler
-from countenance.assessment.differential import GroupErrorCounts
+from countenance.assessment.differential import ErrorCounts
 from countenance.assessment.intervals import (
     DEFAULT_RESAMPLING,
     Resampling,
@@ -154,7 +154,7 @@ def _widened_where_nothing_differs(
 
 
 def paired_worst_group_fnmr(
-    candidate: GroupErrorCounts, champion: GroupErrorCounts, resampling: Resampling = DEFAULT_RESAMPLING
+    candidate: ErrorCounts, champion: ErrorCounts, resampling: Resampling = DEFAULT_RESAMPLING
 ) -> PairedDifference:
     """Return the worst shown group's FNMR of the candidate minus that of the champion, each at its own threshold.
 
@@ -171,7 +171,7 @@ def paired_worst_group_fnmr(
 
 
 def paired_worst_group_fmr(
-    candidate: GroupErrorCounts, champion: GroupErrorCounts, resampling: Resampling = DEFAULT_RESAMPLING
+    candidate: ErrorCounts, champion: ErrorCounts, resampling: Resampling = DEFAULT_RESAMPLING
 ) -> PairedDifference:
     """Return the worst shown group's FMR of the candidate over that of the champion, each at its own threshold."""
     _refuse_different_groups(candidate, champion)
@@ -197,6 +197,6 @@ def paired_cost_difference(
     )
 
 
-def _refuse_different_groups(candidate: GroupErrorCounts, champion: GroupErrorCounts) -> None:
+def _refuse_different_groups(candidate: ErrorCounts, champion: ErrorCounts) -> None:
     if candidate.names != champion.names or candidate.subjects != champion.subjects:
         raise AssessmentError("The two systems were counted over different groups: use the same comparisons.")

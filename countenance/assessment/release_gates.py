@@ -9,19 +9,15 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import Field
 
-from countenance.assessment.cost import CostResampler
-from countenance.assessment.cost_report import cost_report
-from countenance.assessment.differential import GroupErrorCounts, error_rates_by_group
+from countenance.assessment.differential import differential_of
+from countenance.assessment.exhaustive_errors import ExhaustiveErrorCounts
 from countenance.assessment.fairness import FairnessConfiguration, group_of_subjects
 from countenance.assessment.gate_policy import GateEvidence, GatePolicy, run_gates
 from countenance.assessment.gates import Gate, GateDecision, Waiver, decide
 from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
-from countenance.assessment.non_inferiority import (
-    paired_cost_difference,
-    paired_tar_difference,
-    paired_worst_group_fmr,
-    paired_worst_group_fnmr,
-)
+from countenance.assessment.identity_by_group import cost_by_group, high_scores
+from countenance.assessment.non_inferiority import paired_tar_difference
+from countenance.assessment.paired_groups import PairedGroups, pair_groups
 from countenance.assessment.results import Measurement
 from countenance.configuration import Configuration
 
@@ -66,6 +62,7 @@ def decide_release(
     fairness: FairnessConfiguration,
     *,
     now: datetime,
+    beside_teacher: PairedGroups | None = None,
     further: Sequence[Gate] = (),
 ) -> GateDecision:
     """Run every gate of a candidate and apply its waivers.
@@ -83,34 +80,35 @@ def decide_release(
         assessment: prices and resampling.
         fairness: group sizes.
         now: the moment of the decision.
+        beside_teacher: the candidate beside its teacher by group, as the bias room measured it.
         further: gates that need no measurement, e.g. on licences; the same waivers hold for them.
     """
     table = join_outputs(rows, outputs[candidate], "test")
-    scores, people = compare(table, assessment), group_of_subjects(table, groups)
-    threshold, sizes, resampling = thresholds[candidate], fairness.sizes, assessment.resampling
+    people, sizes, resampling = group_of_subjects(table, groups), fairness.sizes, assessment.resampling
+    ours = ExhaustiveErrorCounts(
+        high_scores(table, thresholds[candidate], assessment), people, thresholds[candidate], sizes
+    )
     evidence: dict[str, Any] = {
-        "differential": error_rates_by_group(scores, people, threshold, sizes=sizes, resampling=resampling),
-        "cost": cost_report(scores, people, threshold, assessment.cost, sizes=sizes, resampling=resampling),
+        "differential": differential_of(ours, sizes=sizes, resampling=resampling),
+        "cost": cost_by_group(ours, assessment.cost, sizes=sizes, resampling=resampling),
         "attribute_gaps": gaps,
         "model_bytes": measured["model_bytes"],
         "latency_ms": measured["inference_ms"],
+        "teacher_fmr": None if beside_teacher is None else beside_teacher.worst_fmr,
+        "teacher_fnmr": None if beside_teacher is None else beside_teacher.worst_fnmr,
     }
     if rules.against is None:
         policy = policy.model_copy(update=dict.fromkeys(CHAMPION_GATES))
     else:
-        other = compare(join_outputs(rows, outputs[rules.against], "test"), assessment)
-        limit = thresholds[rules.against]
-        theirs = GroupErrorCounts(other, people, limit, sizes)
-        ours = GroupErrorCounts(scores, people, threshold, sizes)
-        mine, champion = (
-            CostResampler(scores, threshold, assessment.cost),
-            CostResampler(other, limit, assessment.cost),
-        )
+        theirs_table, limit = join_outputs(rows, outputs[rules.against], "test"), thresholds[rules.against]
+        theirs = ExhaustiveErrorCounts(high_scores(theirs_table, limit, assessment), people, limit, sizes)
+        beside = pair_groups(ours, theirs, rules.against, assessment.cost, resampling)
+        scores, other = compare(table, assessment), compare(theirs_table, assessment)
         evidence |= {
             "tar_difference": paired_tar_difference(scores, other, assessment.headline_far, resampling),
-            "worst_group_fmr": paired_worst_group_fmr(ours, theirs, resampling),
-            "worst_group_fnmr": paired_worst_group_fnmr(ours, theirs, resampling),
-            "cost_difference": paired_cost_difference(mine, champion, resampling),
+            "worst_group_fmr": beside.worst_fmr,
+            "worst_group_fnmr": beside.worst_fnmr,
+            "cost_difference": beside.cost,
         }
     gates = (*run_gates(policy, GateEvidence(**evidence)), *further)
     return decide(gates, [waiver for request in rules.waivers for waiver in request.signed(now)], now)

@@ -24,9 +24,10 @@ def assess_groups(
     evaluation_report: dict[str, Any],
     evaluation: dict[str, Any],
     bias: dict[str, Any],
+    reference: pd.DataFrame,
     **outputs: pd.DataFrame,
 ) -> tuple[Any, Any]:
-    """Rates, money and gaps by group for every candidate."""
+    """Rates, money and gaps by group for every candidate, and each beside the teacher."""
     from countenance.assessment.comparison import assess_all_by_group, bias_numbers
     from countenance.assessment.fairness import FairnessConfiguration
     from countenance.assessment.held_out import AssessmentConfiguration
@@ -36,7 +37,7 @@ def assess_groups(
     assessment = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml")
     fairness = narrow(FairnessConfiguration, bias, where="parameters_bias.yml")
     report = assess_all_by_group(
-        with_five_points(manifest), outputs, groups, evaluation_report["models"], assessment, fairness
+        with_five_points(manifest), outputs, groups, evaluation_report["models"], assessment, fairness, reference
     )
     return report, bias_numbers(report)
 

@@ -25,6 +25,7 @@ def create_pipeline() -> Pipeline:
                     "evaluation_report": "evaluation_report",
                     "evaluation": "params:evaluation",
                     "bias": "params:bias",
+                    "reference": "teacher_outputs",
                     **outputs,
                 },
                 ["bias_report", "bias_metrics"],

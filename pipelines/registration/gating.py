@@ -13,6 +13,7 @@ from countenance.assessment.fairness import FairnessConfiguration
 from countenance.assessment.gate_policy import GatePolicy
 from countenance.assessment.gates import Gate
 from countenance.assessment.held_out import AssessmentConfiguration
+from countenance.assessment.paired_groups import PairedGroups
 from countenance.assessment.release_gates import CandidateRules, WaiverRequest, decide_release
 from countenance.assessment.results import Measurement
 from countenance.configuration import Configuration, narrow
@@ -87,6 +88,7 @@ def decide_all(
             assessment,
             fairness,
             now=now,
+            beside_teacher=_beside_teacher(bias_report[name]),
             further=_legal(governance, materials[name], manifest),
         ).to_dict()
         for name in track(rules, what="Running gates", total=len(rules), unit="candidate")
@@ -107,6 +109,11 @@ def _measured(export: Mapping[str, Any]) -> dict[str, Any]:
         time["median_ms"], time["low_ms"], time["high_ms"], time["repetitions"], "ms", higher_is_better=False
     )
     return {"model_bytes": export["model_bytes"], "inference_ms": latency}
+
+
+def _beside_teacher(fairness: Mapping[str, Any]) -> PairedGroups | None:
+    found = fairness.get("beside_teacher")
+    return None if found is None else PairedGroups.from_dict(found)
 
 
 def _gaps(fairness: Mapping[str, Any], attribute: str) -> dict[str, Measurement]:

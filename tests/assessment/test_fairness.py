@@ -6,10 +6,13 @@ import pytest
 
 from countenance.assessment.cost import CostModel
 from countenance.assessment.fairness import (
+    FairnessAssessment,
     FairnessConfiguration,
+    Reference,
     assess_by_group,
     attribute_scores,
     group_of_subjects,
+    photo_covariates,
 )
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.held_out import AssessmentConfiguration, join_outputs
@@ -157,3 +160,88 @@ def test_a_task_that_a_model_does_not_do_is_left_out(done, columns):
 
 def test_an_assessment_by_group_is_json(measured):
     assert json.loads(json.dumps(measured.to_dict(), allow_nan=False))["identity_attribute"] == "tone"
+
+
+def test_every_group_of_a_task_has_an_interval_and_two_attributes_make_cells():
+    rows, outputs, groups = crowd(TONES)
+    groups["region"] = pd.Series(
+        {name: "north" if int(name.split()[1]) < 2 else "south" for name in groups["tone"].index}
+    )
+    crossed = FAIRNESS.model_copy(
+        update={"crossed": (("tone", "region"),), "sizes": GroupSizes(minimum=2, sufficient=3)}
+    )
+    found = assess_by_group("v1", rows, outputs, groups, 0.9, SETTINGS, crossed)
+    by_tone = {item.group: item.measurement for item in found.tasks["gender by tone"].groups}
+    assert by_tone["light"].low < 0.5 < by_tone["light"].high
+    cells = found.tasks["gender by tone x region"]
+    assert [item.group for item in cells.groups] == ["dark | north", "dark | south", "light | north", "light | south",
+                                                     "rare | north"]  # fmt: skip
+    assert set(found.cells) == {"tone", "region", "tone x region"}
+    matrix = found.cells["tone x region"].matrix
+    assert matrix.groups == tuple(item.group for item in cells.groups)
+    # Two people with two photos each in every cell: 4 comparisons within, 16 between.
+    assert [rate.comparisons for rate in matrix.rates[0]] == [4, 16, 16, 16, 16]
+    assert found.cells["tone"].differential == found.differential
+    assert FairnessAssessment.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
+
+
+def test_gaps_are_adjusted_for_what_is_known_of_the_photos():
+    rows, outputs, groups = crowd({"light": 12, "dark": 12})
+    # Dark faces are half as large, and the larger a face, the better its age: all of the gap is due to size.
+    light = np.array([tone == "light" for tone in groups["tone"]])
+    side = np.where(light, 80.0, 40.0) * np.tile([1.0, 1.5, 2.0], 16)
+    rows["box_xywh"] = [[0.0, 0.0, each, each] for each in side]
+    outputs["age_years"] = 30.0 + 20.0 - 2.0 * np.log(side)
+    found = assess_by_group("v1", rows, outputs, groups, 0.9, SETTINGS, FAIRNESS)
+    assert found.gaps["age by tone"].value == pytest.approx(2.0 * np.log(2.0))
+    adjusted = found.adjusted["age by tone"]
+    assert adjusted.covariates == ("face size",)  # nothing is known of head pose
+    assert adjusted.gap.value == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_labelled_turn_counts_before_what_the_model_says_of_it():
+    table = join_outputs(
+        manifest(face("1", yaw_deg=-30.0), face("2"), face("3", box_xywh=[0.0, 0.0, 10.0, 40.0])),
+        said(dict.fromkeys("123", 0), yaw_deg=[10.0, -20.0, None]),
+        "test",
+    )
+    found = photo_covariates(table)
+    assert found["head pose"][:2].tolist() == [30.0, 20.0]
+    assert np.isnan(found["head pose"][2])
+    assert found["face size"][2] == pytest.approx(np.log(20.0))
+    assert "face size" not in photo_covariates(table[:2])
+
+
+def test_a_model_stands_beside_its_teacher_group_by_group():
+    rows, outputs, groups = crowd({"light": 6, "dark": 6})
+    turned = outputs.copy()
+    # The student takes every second photo of dark people for somebody else's.
+    strange = [tone == "dark" and name.endswith("1") for name, tone in groups["tone"].items()]
+    turned["embedding"] = [
+        -vector if odd else vector for vector, odd in zip(outputs["embedding"], strange, strict=True)
+    ]
+    found = assess_by_group(
+        "v1", rows, turned, groups, 0.9, SETTINGS, FAIRNESS, Reference("teacher", outputs, 0.9)
+    ).beside_teacher
+    assert found.reference == "teacher"
+    assert (found.worst_fnmr.candidate, found.worst_fnmr.champion, found.worst_fnmr.difference) == (1.0, 0.0, 1.0)
+    assert found.groups["light"].fnmr.difference == 0.0
+    assert found.groups["dark"].fnmr.difference == 1.0
+    # Half of the mated comparisons are missed: 0.5 x 2 x 1/2 a transaction; what more strangers cost comes on top.
+    assert found.cost.difference >= 500.0
+
+
+def test_the_cheapest_threshold_comes_from_the_validation_people():
+    rows, outputs, groups = crowd({"light": 6, "dark": 6})
+    nobody = assess_by_group("v1", rows, outputs, groups, 0.9, SETTINGS, FAIRNESS)
+    assert nobody.optimum is None
+    more = rows.assign(split="validation", face_id="v " + rows["face_id"], subject_id="v " + rows["subject_id"])
+    both = pd.concat([rows, more], ignore_index=True)
+    said_of_both = pd.concat([outputs, outputs.assign(face_id="v " + outputs["face_id"])], ignore_index=True)
+    of_both = {
+        name: pd.concat([column, column.rename(lambda face_id: f"v {face_id}")]) for name, column in groups.items()
+    }
+    found = assess_by_group("v1", both, said_of_both, of_both, 0.9, SETTINGS, FAIRNESS).optimum
+    # Photos of one person are 2 degrees apart, people 30: any threshold between costs nothing.
+    assert found.cost == 0.0
+    assert [group.weight for group in found.groups] == [0.5, 0.5]

@@ -22,6 +22,8 @@ EVERY_GATE = {
     "no regression of TAR",
     "worst-group FMR against the champion",
     "worst-group FNMR against the champion",
+    "worst-group FMR against the teacher",
+    "worst-group FNMR against the teacher",
     "expected cost against the champion",
     "evidence in every group",
     "FMR of every group",
@@ -49,6 +51,8 @@ def full_evidence(noise: float) -> GateEvidence:
         differential=error_rates_by_group(candidate, groups, 0.5, resampling=QUICK),
         worst_group_fmr=paired_worst_group_fmr(new, old, QUICK),
         worst_group_fnmr=paired_worst_group_fnmr(new, old, QUICK),
+        teacher_fmr=paired_worst_group_fmr(new, old, QUICK),
+        teacher_fnmr=paired_worst_group_fnmr(new, old, QUICK),
         cost_difference=paired_cost_difference(
             CostResampler(candidate, 0.5, prices), CostResampler(champion, 0.5, prices), QUICK
         ),
@@ -75,6 +79,7 @@ def test_a_damaged_candidate_fails_and_a_good_one_does_not():
     damaged = {gate.name: gate for gate in run_gates(POLICY, full_evidence(2.5))}
     assert damaged["no regression of TAR"].verdict == "FAIL"
     assert damaged["worst-group FNMR against the champion"].verdict == "FAIL"
+    assert damaged["worst-group FNMR against the teacher"].verdict == "FAIL"
     better = {gate.name: gate for gate in run_gates(POLICY, full_evidence(0.5))}
     assert better["no regression of TAR"].verdict == "PASS"
     assert better["model size"].verdict == better["inference time"].verdict == better["gender gap"].verdict == "PASS"
@@ -89,6 +94,8 @@ def test_a_gate_whose_limit_is_none_is_off():
         fnmr_disparity_fail=None,
         worst_group_fmr_ratio=None,
         worst_group_fnmr_increase=None,
+        teacher_fmr_ratio=None,
+        teacher_fnmr_increase=None,
         cost_increase=None,
         bias_index=None,
         attribute_gaps={},

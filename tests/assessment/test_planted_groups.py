@@ -21,7 +21,16 @@ GROUPS, DIMENSIONS = 8, 64
 PLANTED = "G3"
 NARROWER = 39
 """Strangers of a group whose faces spread over so many of the 64 dimensions are mistaken 8 times as often."""
-ONLY_GROUPS = dict.fromkeys(("tar_margin", "worst_group_fmr_ratio", "worst_group_fnmr_increase", "cost_increase"))
+ONLY_GROUPS = dict.fromkeys(
+    (
+        "tar_margin",
+        "worst_group_fmr_ratio",
+        "worst_group_fnmr_increase",
+        "teacher_fmr_ratio",
+        "teacher_fnmr_increase",
+        "cost_increase",
+    )
+)
 POLICY = GatePolicy(nominal_fmr=NOMINAL, attribute_gaps={}, **ONLY_GROUPS)
 PRICES = CostModel(cost_false_match=1000.0, cost_false_non_match=2.0, mated_prior=0.95)
 RESAMPLING = Resampling(resamples=300)

@@ -33,6 +33,7 @@ FAIRNESS = FairnessConfiguration(
 WIDE = GatePolicy(
     nominal_fmr=0.3, tar_margin=0.9, group_fmr_factor=3.3, fmr_disparity_fail=50, fnmr_disparity_fail=50,
     worst_group_fmr_ratio=1e6, worst_group_fnmr_increase=0.99, cost_increase=1e6, bias_index=50,
+    teacher_fmr_ratio=None, teacher_fnmr_increase=None,
     attribute_gaps={"gender gap": 0.5}, minimum_expected_false_matches=1.0, model_bytes=1000, latency_ms=10.0,
 )  # fmt: skip
 CHAMPION_GATES = {
