@@ -5,31 +5,45 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from countenance.errors import CountenanceError
+from countenance.errors import ConfigurationError, CountenanceError
+
+_WRONG_CONFIGURATION = 2
+"""As click says it of a wrong option: it is not the data, nor a model, that has to be mended."""
 
 
 class OneSentenceCommand(click.Command):
     """Runs a command and shows a :class:`CountenanceError` as one sentence instead of a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; exit code 1 and one sentence where the error is one that we raised on purpose."""
+        """Run the command; one sentence where the error is one that we raised on purpose.
+
+        The exit code is then 2 where the configuration has to be mended (a broken check, an unknown key), else 1.
+        """
         try:
             return super().invoke(ctx)
         except Exception as error:
-            sentence = sentence_of(error)
-            if sentence is None:
+            cause = cause_of(error)
+            if cause is None:
                 raise
-            raise click.ClickException(sentence) from error
+            shown = click.ClickException(str(cause))
+            shown.exit_code = _WRONG_CONFIGURATION if isinstance(cause, ConfigurationError) else 1
+            raise shown from error
 
 
-def sentence_of(error: BaseException) -> str | None:
-    """The sentence of the :class:`CountenanceError` in an exception's chain of causes, if there is one."""
+def cause_of(error: BaseException) -> CountenanceError | None:
+    """The :class:`CountenanceError` in an exception's chain of causes, if there is one."""
     current: BaseException | None = error
     while current is not None:
         if isinstance(current, CountenanceError):
-            return str(current)
+            return current
         current = current.__cause__ or current.__context__
     return None
+
+
+def sentence_of(error: BaseException) -> str | None:
+    """The sentence of that error, if there is one."""
+    cause = cause_of(error)
+    return None if cause is None else str(cause)
 
 
 @click.group(name="countenance")

@@ -12,7 +12,7 @@ from countenance.errors import ConfigurationError
 
 MODELS: Final = {
     "ingestion": "countenance.data.sources:IngestionConfiguration",
-    "validation": "pipelines.validation.expectations:ValidationConfiguration",
+    "validation": "pipelines.validation.configuration:ValidationConfiguration",
     "consent": "countenance.data.consent:ConsentPolicy",
     "training": "countenance.learning.recipe:Recipe",
     "distillation": "countenance.learning.recipe:DistillationConfiguration",
@@ -35,6 +35,7 @@ FILES: Final = {"consent": "training", "governance": "registration", "photo_sear
 
 OTHERS: Final = (
     "ablation_folder",
+    "data_versions_folder",
     "incoming_crops",
     "method_comparison_folder",
     "release_sources",

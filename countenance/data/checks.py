@@ -2,80 +2,82 @@
 
 from __future__ import annotations
 
-import cv2
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from countenance.data.crop_store import VIEWS, CropStore
-from countenance.progress import track
-
-FACT_COLUMNS = (
-    "face_id",
-    "source",
-    "is_face",
-    "split",
-    "license",
-    "purpose",
-    "gender",
-    "age_years",
-    "yaw_deg",
-    "pitch_deg",
-    "roll_deg",
-)
-"""Manifest columns that are facts as they are."""
+from countenance.data.crop_store import CropStore
+from countenance.data.identity_facts import identity_facts
+from countenance.data.label_declarations import Declarations, declaration_facts
+from countenance.data.manifest_facts import manifest_facts
+from countenance.data.near_copies import NearCopyConfiguration, Pictures, near_copies
+from countenance.data.picture_facts import picture_facts
 
 
-def face_facts(manifest: pd.DataFrame, crops: CropStore) -> pd.DataFrame:
+def face_facts(
+    manifest: pd.DataFrame,
+    crops: CropStore | None,
+    *,
+    now: datetime,
+    declared: Declarations,
+    consent_needed_for: Collection[str] = (),
+    copies: NearCopyConfiguration | None = None,
+    workers: int = 2,
+) -> pd.DataFrame:
     """Facts of every face, for expectations to be written against.
 
-    Beside :data:`FACT_COLUMNS`: ``box_width``, ``box_height`` (pixels), ``landmark_count_fits``,
-    ``landmarks_outside_box`` (share of points farther than half a box from it), ``subject_splits`` and ``photo_splits``
-    (in how many splits the face's subject and photo are), ``crop_decodes``, ``luminance`` (mean, 0 to 255),
-    ``contrast`` (standard deviation of the luminance), ``sharpness`` (variance of the Laplacian).
+    They are those of :func:`countenance.data.manifest_facts.manifest_facts`,
+    :func:`countenance.data.label_declarations.declaration_facts`,
+    :func:`countenance.data.picture_facts.picture_facts`, and, of the pictures, ``near_copy_in_other_split`` and
+    ``near_copy_under_other_name``: the id of a face whose picture is nearly the same.
+
+    Args:
+        manifest: the faces.
+        crops: their pictures; None for the facts of the manifest alone.
+        now: with a time zone.
+        declared: what each source labels.
+        consent_needed_for: purposes for which a consent must be named.
+        copies: when two pictures are copies.
+        workers: decoding threads.
 
     Returns:
-        [N] rows in the manifest's order; null where a fact does not apply.
+        [N] rows in the manifest's order, numbered from 0; null where a fact does not apply.
     """
-    facts = manifest[list(FACT_COLUMNS)].copy()
-    boxes = manifest["box_xywh"]
-    facts["box_width"] = [np.nan if box is None else float(box[2]) for box in boxes]
-    facts["box_height"] = [np.nan if box is None else float(box[3]) for box in boxes]
-    facts["landmark_count_fits"] = [
-        None if points is None else len(points) == 2 * int(scheme)
-        for points, scheme in zip(manifest["landmarks"], manifest["landmark_scheme"], strict=True)
-    ]
-    facts["landmarks_outside_box"] = [
-        _share_outside(points, box) for points, box in zip(manifest["landmarks"], boxes, strict=True)
-    ]
-    for column, fact in (("subject_id", "subject_splits"), ("photo_sha256", "photo_splits")):
-        facts[fact] = manifest.groupby(column)["split"].transform("nunique")
-    return facts.join(_crop_facts(manifest, crops))
+    manifest = manifest.reset_index(drop=True)
+    facts = manifest_facts(manifest, now=now, consent_needed_for=consent_needed_for)
+    facts = facts.join(declaration_facts(manifest, declared))
+    if crops is None:
+        return facts
+    seen, pictures = picture_facts(manifest, crops, workers=workers)
+    return facts.join(seen).join(_copy_facts(manifest, pictures, copies or NearCopyConfiguration()))
 
 
-def _share_outside(points: np.ndarray | None, box: np.ndarray | None) -> float:
-    if points is None or box is None:
-        return float("nan")
-    position = (np.asarray(points).reshape(-1, 2) - box[:2]) / np.maximum(box[2:], 1e-6)
-    return float(((position < -0.5) | (position > 1.5)).any(axis=1).mean())
+def with_identity_facts(
+    facts: pd.DataFrame, manifest: pd.DataFrame, embeddings: NDArray[np.float32], *, same_person: float
+) -> pd.DataFrame:
+    """The facts with those of :func:`countenance.data.identity_facts.identity_facts`; ``other_name`` is a face id."""
+    subjects, _ = pd.factorize(manifest["subject_id"])
+    found = identity_facts(embeddings, subjects, same_person=same_person)
+    found["other_name"] = _face_ids(facts["face_id"], found["other_name"].fillna(-1).to_numpy(dtype=np.int64))
+    return facts.join(found)
 
 
-def _crop_facts(manifest: pd.DataFrame, crops: CropStore) -> pd.DataFrame:
-    rows = crops.rows(manifest["crop"].tolist())
-    facts = [
-        _picture_facts(crops, int(row)) for row in track(rows, what="Looking at crops", total=len(rows), unit="crop")
-    ]
-    columns = ["crop_decodes", "luminance", "contrast", "sharpness"]
-    return pd.DataFrame(facts, columns=columns, index=manifest.index)
+def _copy_facts(manifest: pd.DataFrame, pictures: Pictures, configuration: NearCopyConfiguration) -> pd.DataFrame:
+    faces = manifest["is_face"].to_numpy(dtype=bool)
+    owners = {"near_copy_in_other_split": "split", "near_copy_under_other_name": "subject_id"}
+    columns: dict[str, Any] = {}
+    for fact, column in owners.items():
+        owner, _ = pd.factorize(manifest[column])
+        rows = near_copies(pictures, np.where(faces, owner, -1), configuration)
+        columns[fact] = _face_ids(manifest["face_id"], rows)
+    return pd.DataFrame(columns)
 
 
-def _picture_facts(crops: CropStore, row: int) -> tuple[bool, float, float, float]:
-    view = next((view for view in VIEWS if crops.encoded(row, view) is not None), None)
-    if view is None:
-        return False, float("nan"), float("nan"), float("nan")
-    encoded = np.frombuffer(crops.encoded(row, view) or b"", dtype=np.uint8)
-    grey = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
-    if grey is None:
-        return False, float("nan"), float("nan"), float("nan")
-    mean, deviation = cv2.meanStdDev(grey)
-    sharpness = cv2.Laplacian(grey, cv2.CV_32F).var()
-    return True, float(mean[0, 0]), float(deviation[0, 0]), float(sharpness)
+def _face_ids(face_ids: pd.Series[str], rows: NDArray[np.int64]) -> pd.Series[str]:
+    """The face ids of rows, null for -1."""
+    ids = face_ids.to_numpy(dtype=object)[rows] if len(face_ids) else np.empty(0, dtype=object)
+    return pd.Series(ids, dtype="str").mask(pd.Series(rows < 0))

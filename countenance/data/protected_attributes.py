@@ -33,8 +33,12 @@ def group_of_faces(manifest: pd.DataFrame, groups: pd.DataFrame, attribute: str,
     owners = zip(manifest["subject_id"], manifest["face_id"], strict=True)
     keys = [subject_key(_text(subject), str(face), secret) for subject, face in owners]
     rows = groups[groups["attribute"] == attribute]
+    labelled = rows.drop_duplicates(["subject_key", "group"])
+    several = labelled["subject_key"].duplicated(keep=False)
     # A person may be labelled differently by photo: the most frequent label stands for the person.
-    by_key = rows.groupby("subject_key")["group"].agg(lambda labels: labels.mode().iloc[0])
+    unsure = rows[rows["subject_key"].isin(labelled.loc[several, "subject_key"])]
+    most_frequent = unsure.groupby("subject_key")["group"].agg(lambda labels: labels.mode().iloc[0])
+    by_key = pd.concat([labelled[~several].set_index("subject_key")["group"], most_frequent])
     return pd.Series(keys, index=manifest.index).map(by_key)
 
 

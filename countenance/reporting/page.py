@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -22,6 +22,7 @@ from countenance.reporting.multitask_plots import forest_plot, interference_plot
 from countenance.reporting.plots import series_of
 from countenance.reporting.search_sections import front_plot, search_section
 from countenance.reporting.source_sections import detection_plot
+from countenance.reporting.validation_sections import validation_section
 
 __all__ = ["FacePicture", "ReportInputs", "render_report"]
 
@@ -35,6 +36,7 @@ class ReportInputs:
         names: heading by model, in the order of the columns; other models are not shown.
         sheet: the KPI sheet.
         validation: findings of the validation room.
+        protected_groups: its findings on the protected groups.
         ingestion: counts by split and source.
         evaluation: the evaluation report.
         bias: by model.
@@ -75,6 +77,7 @@ class ReportInputs:
     faces: tuple[FacePicture, ...]
     monitoring: Mapping[str, Any] | None
     next_commands: tuple[tuple[str, str], ...]
+    protected_groups: Mapping[str, Any] = field(default_factory=dict)
 
 
 def render_report(inputs: ReportInputs) -> str:
@@ -118,7 +121,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "search": search_section(inputs.search),
         "costs": multitask_sections.cost_section(inputs.costs),
         "interference": multitask_sections.interference_section(inputs.curves, names),
-        "validation": inputs.validation,
+        "validation": validation_section(inputs.validation, inputs.protected_groups),
         "data": sections.data_section(inputs.ingestion),
         "faces": [face_context(face, number) for number, face in enumerate(inputs.faces, start=1)],
         "monitoring": sections.monitoring_section(inputs.monitoring),

@@ -37,6 +37,7 @@ def assemble(
         names=configuration.headings,
         sheet=sheet,
         validation=reports["validation_report"],
+        protected_groups=reports["protected_groups_report"],
         ingestion=reports["ingestion_metrics"],
         evaluation=reports["evaluation_report"],
         bias=reports["bias_report"],

@@ -8,6 +8,7 @@ from pipelines.reporting.nodes import make_report, picture_faces, show_sheet
 REPORTS = (
     "ingestion_metrics",
     "validation_report",
+    "protected_groups_report",
     "training_metrics",
     "evaluation_report",
     "bias_report",

@@ -1,142 +1,110 @@
-"""Great Expectations: a suite written in YAML, run on the faces' facts, and read back as plain findings."""
+"""The suite: every expectation of the configuration on its table, one report, and what stops the run."""
 
 from __future__ import annotations
 
-import re
-from typing import Any, Literal
+from collections.abc import Collection
+from typing import Any, Final
 
 import pandas as pd
-from pydantic import Field
 
-from countenance.configuration import Configuration
-from countenance.errors import ConfigurationError, DataError
+from countenance.errors import ConfigurationError, CountenanceError, DataError
+from pipelines.validation.checking import BAD_DATA, BROKEN_CHECK, NOT_CHECKED, Absent, Checker
+from pipelines.validation.configuration import PROTECTED, ValidationConfiguration
 
-_SHOWN_FACES = 5
+_NO_EMBEDDINGS: Final = Absent(
+    "no embeddings were given: where a model exists, name them as 'known.embeddings' in parameters_validation.yml"
+)
+_NO_SCORES: Final = Absent(
+    "no detector scores were given: where there are any, name them as 'known.detector_scores' in "
+    "parameters_validation.yml"
+)
+OPTIONAL_FACTS: Final = {
+    "embedding_norm": _NO_EMBEDDINGS,
+    "likeness_to_own_name": _NO_EMBEDDINGS,
+    "people_under_name": _NO_EMBEDDINGS,
+    "likeness_to_other_name": _NO_EMBEDDINGS,
+    "other_name": _NO_EMBEDDINGS,
+    "detector_score": _NO_SCORES,
+}
+"""Facts that a face has only where somebody gave them."""
+
+_UNITS: Final = {"faces": "faces", "coverage": "groups", PROTECTED: "groups", "drift": "columns"}
 
 
-class Expectation(Configuration):
-    """One expectation: its Great Expectations type and arguments, how bad a failure is, and why it is asked."""
+def run_expectations(
+    tables: dict[str, pd.DataFrame | Absent], configuration: ValidationConfiguration, *, rows: int
+) -> dict[str, Any]:
+    """Run every expectation that is written for one of the tables.
 
-    type: str
-    arguments: dict[str, Any]
-    severity: Literal["critical", "warning"]
-    why: str
-    only: dict[str, Any] = Field(default_factory=dict)
-    """Restricts the expectation to rows with these column values, e.g. ``{is_face: true}``."""
+    A check that can't run is a finding of its own: the others run nevertheless, and the report is whole.
 
-
-class ValidationConfiguration(Configuration):
-    """Parameters of the validation room."""
-
-    expectations: tuple[Expectation, ...]
-
-
-def run_expectations(facts: pd.DataFrame, configuration: ValidationConfiguration) -> dict[str, Any]:
-    """Run every expectation on the facts.
+    Args:
+        tables: by name, rows numbered from 0, or why there is none.
+        configuration: the suite.
+        rows: how many faces there are.
 
     Returns:
-        ``passed`` (no critical finding), counts, and one finding an expectation: what was expected and why, whether it
-        holds, how many faces break it and the ids of the first.
-
-    Raises:
-        ConfigurationError: an expectation is broken (unknown type, column or argument); that says nothing of the data.
+        ``passed`` (no critical finding and no broken check), counts, and the findings, as
+        :meth:`pipelines.validation.checking.Checker.finding` tells them.
     """
-    batch_definition = _batch_definition()
-    findings = [_run(expectation, facts, batch_definition) for expectation in configuration.expectations]
-    failed = [finding for finding in findings if not finding["holds"]]
+    checker = Checker(tables, optional=OPTIONAL_FACTS, shown_rows=configuration.shown_rows)
+    findings = [
+        checker.finding(name, expectation)
+        for name, expectation in configuration.expectations.items()
+        if expectation.table in tables
+    ]
+    critical = _named(findings, BAD_DATA, ("critical",))
+    broken = _named(findings, BROKEN_CHECK)
     return {
-        "passed": all(finding["severity"] != "critical" for finding in failed),
-        "faces": len(facts),
+        "passed": not critical and not broken,
+        "faces": rows,
         "expectations": len(findings),
-        "critical_failures": sum(finding["severity"] == "critical" for finding in failed),
-        "warnings": sum(finding["severity"] == "warning" for finding in failed),
+        "critical_failures": len(critical),
+        "warnings": len(_named(findings, BAD_DATA, ("warning",))),
+        "broken_checks": len(broken),
+        "not_checked": len(_named(findings, NOT_CHECKED)),
         "findings": findings,
     }
 
 
 def require_passed(report: dict[str, Any]) -> None:
-    """Stop on critical findings.
+    """Stop on critical findings and on broken checks; a check that didn't run is no check, however mild it is.
 
     Raises:
-        DataError: one sentence naming the first finding and the rows that break it.
+        DataError: the data are bad; one sentence naming the first finding and the rows that break it.
+        ConfigurationError: nothing critical was found, but a check is broken.
     """
-    critical = [item for item in report["findings"] if not item["holds"] and item["severity"] == "critical"]
+    critical = _named(report["findings"], BAD_DATA, ("critical",))
+    broken = _named(report["findings"], BROKEN_CHECK)
     if critical:
-        first = critical[0]
-        faces = f" (faces {', '.join(first['first_faces'])})" if first["first_faces"] else ""
-        more = f"; {len(critical) - 1} more critical expectations fail" if len(critical) > 1 else ""
-        raise DataError(
-            f"Validation failed: {first['why']}, but {first['broken']} of {first['checked']} faces break it"
-            f"{faces}{more}: mend the source and run the ingestion pipeline again."
+        raise _bad_data(critical, broken)
+    if broken:
+        more = f"; {len(broken) - 1} more can't either" if len(broken) > 1 else ""
+        raise ConfigurationError(
+            f"Check '{broken[0]['name']}' could not run, which says nothing of the data: {broken[0]['problem']}{more}; "
+            "mend it in parameters_validation.yml."
         )
 
 
-def _run(expectation: Expectation, facts: pd.DataFrame, batch_definition: Any) -> dict[str, Any]:
-    rows = facts
-    for column, value in expectation.only.items():
-        if column not in facts.columns:
-            raise ConfigurationError(f"Expectation '{expectation.type}' restricts to unknown column '{column}'.")
-        rows = rows[rows[column] == value]
-    result = _validate(expectation, rows, batch_definition)
-    details = result.get("result", {})
-    broken = [str(item["face_id"]) for item in details.get("unexpected_index_list") or []]
-    return {
-        "expectation": expectation.type,
-        "column": expectation.arguments.get("column"),
-        "why": expectation.why,
-        "severity": expectation.severity,
-        "holds": bool(result["success"]),
-        "checked": len(rows),
-        "broken": int(details.get("unexpected_count") or 0),
-        "observed": _plain(details.get("observed_value")),
-        "first_faces": broken[:_SHOWN_FACES],
-    }
-
-
-def _batch_definition() -> Any:
-    import great_expectations as gx
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("faces").add_dataframe_asset("faces")
-    return asset.add_batch_definition_whole_dataframe("all")
-
-
-def _validate(expectation: Expectation, rows: pd.DataFrame, batch_definition: Any) -> dict[str, Any]:
-    import great_expectations as gx
-
-    name = "".join(part.capitalize() for part in expectation.type.split("_"))
-    kind = getattr(gx.expectations, name, None)
-    if kind is None:
-        raise ConfigurationError(f"Expectation '{expectation.type}' is unknown to Great Expectations: check its name.")
-    try:
-        check = kind(**expectation.arguments)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"Expectation '{expectation.type}' has wrong arguments: {_first_line(error)}."
-        ) from error
-    batch = batch_definition.get_batch({"dataframe": rows})
-    result = batch.validate(
-        check, result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["face_id"]}
+def _bad_data(critical: list[dict[str, Any]], broken: list[dict[str, Any]]) -> CountenanceError:
+    first = critical[0]
+    unit = _UNITS[first["table"]]
+    named = [f"{item['id']} in row {item['row']}" for item in first["first_rows"][:3]]
+    what = f"{first['broken']} of {first['checked']} {unit} break it" if first["broken"] else _observed(first)
+    where = f" ({unit} {', '.join(named)})" if named else ""
+    more = f"; {len(critical) - 1} more critical expectations fail" if len(critical) > 1 else ""
+    besides = f"; besides, {len(broken)} checks could not run" if broken else ""
+    return DataError(
+        f"Validation failed: {first['why']}, but {what}{where}{more}{besides}: "
+        "mend the source and run the ingestion pipeline again; validation_report.json names all rows."
     )
-    plain: dict[str, Any] = result.to_json_dict()
-    _require_no_exception(expectation, plain)
-    return plain
 
 
-def _require_no_exception(expectation: Expectation, result: dict[str, Any]) -> None:
-    """A check that could not run is broken; it must not read as bad data."""
-    information = result.get("exception_info") or {}
-    raised = [information] if "raised_exception" in information else list(information.values())
-    for item in raised:
-        if item.get("raised_exception"):
-            message = re.sub(r"\s+", " ", str(item.get("exception_message")))
-            raise ConfigurationError(f"Expectation '{expectation.type}' could not run: {message}")
+def _observed(finding: dict[str, Any]) -> str:
+    return "it is not so" if finding["observed"] is None else f"it is {finding['observed']}"
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
-def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, int | float | str | bool) else str(value)
+def _named(
+    findings: list[dict[str, Any]], status: str, severities: Collection[str] = ("critical", "warning")
+) -> list[dict[str, Any]]:
+    return [finding for finding in findings if finding["status"] == status and finding["severity"] in severities]

@@ -152,17 +152,16 @@ def test_a_teacher_of_another_dimension_stops_distillation(chain: Chain):
 
 
 def test_a_broken_expectation_is_told_apart_from_bad_data(chain: Chain):
-    broken = [
-        {
-            "type": "expect_column_values_to_be_unique",
-            "arguments": {"column": "no_such"},
-            "severity": "critical",
-            "why": "x",
-        }
-    ]
-    assert "could not run" in refusal(chain, "validation", validation={"expectations": broken})
-    unknown = [{"type": "expect_wonders", "arguments": {}, "severity": "critical", "why": "x"}]
-    assert "unknown to Great Expectations" in refusal(chain, "validation", validation={"expectations": unknown})
+    misspelt = {"type": "expect_column_values_to_be_unique", "arguments": {"column": "no_such"}}
+    unknown = {"type": "expect_wonders", "arguments": {}}
+    broken = {name: {**check, "severity": "warning", "why": "x"} for name, check in (("a", misspelt), ("b", unknown))}
+    sentence = refusal(chain, "validation", validation={"expectations": broken})
+    assert "Check 'a' could not run, which says nothing of the data" in sentence and "1 more can't either" in sentence
+    told = report(chain, "validation_report")
+    found = {finding["name"]: finding for finding in told["findings"]}
+    assert {found[name]["status"] for name in broken} == {"broken check"} and not told["passed"]
+    assert '"no_such"' in found["a"]["problem"] and "unknown to Great Expectations" in found["b"]["problem"]
+    assert found["face_id_unique"]["status"] == "holds"
 
 
 def test_real_photographs_without_a_folder_say_which_variable_to_set(chain: Chain, monkeypatch: pytest.MonkeyPatch):

@@ -51,6 +51,7 @@ def test_a_stage_depends_on_the_parameters_that_its_room_reads(room: str):
     names = {name.removeprefix("params:") for name in register_pipelines()[room].inputs() if name.startswith("params:")}
     own = {
         "consent": "training",
+        "data_versions_folder": "validation",
         "incoming_crops": "ingestion",
         "tombstones_file": "ingestion",
         "governance": "registration",

@@ -139,38 +139,67 @@ def efforts() -> dict[str, Any]:
     }
 
 
+def finding(name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "expectation": "expect_column_values_to_be_between",
+        "table": "faces",
+        "column": "face_id",
+        "why": "every face has an id of its own",
+        "severity": "critical",
+        "status": "holds",
+        "holds": True,
+        "checked": 180,
+        "broken": 0,
+        "observed": None,
+        "first_rows": [],
+        "problem": None,
+    } | changes
+
+
 def validation() -> dict[str, Any]:
+    blurred = {"row": 12, "id": "face-0001", "value": 1.25}
     findings = [
-        {
-            "expectation": "expect_column_values_to_be_unique",
-            "column": "face_id",
-            "why": "every face has an id of its own",
-            "severity": "critical",
-            "holds": True,
-            "checked": 180,
-            "broken": 0,
-            "observed": None,
-            "first_faces": [],
-        },
-        {
-            "expectation": "expect_column_values_to_be_between",
-            "column": "sharpness",
-            "why": "faces are not too blurred to recognise",
-            "severity": "warning",
-            "holds": False,
-            "checked": 180,
-            "broken": 3,
-            "observed": None,
-            "first_faces": ["face-0001"],
-        },
+        finding("face_id_unique"),
+        finding(
+            "sharp",
+            why="faces are not too blurred to recognise",
+            severity="warning",
+            status="bad data",
+            holds=False,
+            broken=3,
+            first_rows=[blurred],
+        ),
+        finding(
+            "no_drift",
+            why="the data are as they were",
+            severity="warning",
+            table="drift",
+            status="not checked",
+            holds=None,
+            checked=0,
+            problem="there is no last version",
+        ),
     ]
+    cell = {"cell": "test, gender female", "split": "test", "attribute": "gender", "group": "female"}
     return {
         "passed": True,
         "faces": 180,
-        "expectations": 2,
+        "expectations": 3,
         "critical_failures": 0,
         "warnings": 1,
+        "broken_checks": 0,
+        "not_checked": 1,
         "findings": findings,
+        "coverage": [cell | {"faces": 30, "subjects": 6}, cell | {"split": "train", "faces": 60, "subjects": 12}],
+        "drift": {
+            "version": "c0ffee",
+            "last": None,
+            "faces": 180,
+            "last_faces": None,
+            "columns": [],
+            "reason": "there is no last version",
+        },
     }
 
 
