@@ -32,6 +32,16 @@ def embedding_blocks(path: Path, rows: int = BLOCK_ROWS) -> Iterator[tuple[int, 
         yield start, _mapped(path)[start : start + rows]
 
 
+def read_embeddings(path: Path) -> FloatArray:
+    """Return all embeddings of a .npy file, [N, D]; those of an image and its mirror image are added up.
+
+    Raises:
+        AssessmentError: the file isn't there or isn't such an array.
+    """
+    array = _mapped(path)
+    return np.array(array) if array.ndim == 2 else np.asarray(array.sum(axis=1))
+
+
 def _mapped(path: Path) -> FloatArray:
     try:
         array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)

@@ -12,12 +12,12 @@ from pydantic import Field
 
 from countenance.assessment.adjusted_gaps import AdjustedGap, adjusted_gap
 from countenance.assessment.arrays import AnyArray, FloatArray
-from countenance.assessment.attributes import mean_over_subjects
+from countenance.assessment.bias_report import tasks_of_groups
 from countenance.assessment.cost_report import CostReport
 from countenance.assessment.differential import Differential, differential_of
 from countenance.assessment.exhaustive_errors import ExhaustiveErrorCounts
 from countenance.assessment.group_optimum import GroupOptimum, cost_optimal_common_threshold
-from countenance.assessment.groups import GroupedMeasurements, GroupSizes, by_group, cross_groups, gap_between_groups
+from countenance.assessment.groups import GroupedMeasurements, GroupSizes, cross_groups, gap_between_groups
 from countenance.assessment.held_out import AssessmentConfiguration, compare, join_outputs
 from countenance.assessment.identity_by_group import GroupCells, cost_by_group, crossed_people, group_cells, high_scores
 from countenance.assessment.intervals import Resampling
@@ -225,22 +225,6 @@ def _tasks_by_group(
                 if item.measurement is not None and item.measurement.value is not None
             }
     return found
-
-
-def tasks_of_groups(
-    scores: RowScores, groups: AnyArray, subjects: AnyArray | None, sizes: GroupSizes, resampling: Resampling
-) -> GroupedMeasurements:
-    """Measure photo scores overall and by group; only labelled photos count towards a group's size."""
-    labelled = groups.astype(object)
-    labelled[np.isnan(scores.values)] = None
-    return by_group(
-        lambda rows: mean_over_subjects(
-            scores.take(rows), None if subjects is None else subjects[rows], resampling=resampling
-        ),
-        labelled,
-        subjects=subjects,
-        sizes=sizes,
-    )
 
 
 def _column(

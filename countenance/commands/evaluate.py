@@ -11,6 +11,7 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
     "pairs": ("countenance.commands.evaluate_pairs", "pairs of photos: LFW, verification packs, RFW, BFW"),
     "attributes": ("countenance.commands.evaluate_attributes", "age, gender, smile, head pose and landmarks"),
     "detection": ("countenance.commands.evaluate_detection", "found faces, by the rules of WIDER FACE and FDDB"),
+    "bias": ("countenance.commands.evaluate_bias", "errors by group, from embeddings or predictions"),
     "compare": ("countenance.commands.evaluate_compare", "reports of several models and published figures on one page"),
 }
 """By subject: the module that evaluates it, with ``add_options(parser)`` and ``run(arguments)``, and what it is."""
