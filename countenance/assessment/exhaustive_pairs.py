@@ -7,7 +7,7 @@ computed again in float64. Counts are those of float64 throughout, memory does n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 
 from countenance.assessment.arrays import AnyArray, BoolArray, FloatArray, IntArray, codes_of, same_length
 from countenance.assessment.pairs import mated_pairs
-from countenance.assessment.template_scores import float32_error_bound, gathered_scores
+from countenance.assessment.score_normalisation import CohortNormalisation
+from countenance.assessment.template_scores import FLOAT32_ROUNDING, float32_error_bound, gathered_scores
 from countenance.assessment.verification import allowed_false_accepts
 from countenance.errors import AssessmentError
 
@@ -36,12 +37,16 @@ class Samples:
         subject: subject code of each, [N].
         subjects: the distinct subjects, [S], sorted; codes index it.
         failed: where nothing could be extracted, [N]: such a sample matches nobody, its own subject included.
+        scale: a score is the cosine times ``scale[i] + scale[j]``, [N]; a half each leaves it as it is.
+        shift: plus ``shift[i] + shift[j]``, [N].
     """
 
     features: FloatArray
     subject: IntArray
     subjects: AnyArray
     failed: BoolArray
+    scale: FloatArray
+    shift: FloatArray
 
     @classmethod
     def of(cls, embeddings: ArrayLike, subjects: ArrayLike) -> Samples:
@@ -63,7 +68,29 @@ class Samples:
         length = np.linalg.norm(rows, axis=1)
         failed = ~np.isfinite(length) | (length == 0.0)
         unit = np.divide(rows, length[:, None], out=np.zeros_like(rows), where=~failed[:, None])
-        return cls(unit, codes, names, np.asarray(failed))
+        return cls(unit, codes, names, np.asarray(failed), np.full(len(rows), 0.5), np.zeros(len(rows)))
+
+    def normalised(self, normalisation: CohortNormalisation) -> Samples:
+        """Return the samples with their scores made comparable by a cohort of strangers."""
+        scale, shift = normalisation.scale_and_shift(self.features)
+        return replace(self, scale=scale, shift=shift)
+
+    def scores(self, first: IntArray, second: IntArray) -> FloatArray:
+        """Return the float64 score of each pair of rows, [P]."""
+        cosines = gathered_scores(self.features, self.features, first, second)
+        return np.asarray(cosines * (self.scale[first] + self.scale[second]) + (self.shift[first] + self.shift[second]))
+
+    @property
+    def rounding(self) -> float:
+        """How far a score in float32 may be from the one in float64."""
+        of_cosines = float32_error_bound(self.features.shape[1])
+        steps = 4.0 * FLOAT32_ROUNDING
+        return 2.0 * ((of_cosines + steps) * float(self.scale.max()) + steps * float(np.abs(self.shift).max()))
+
+    @property
+    def lowest(self) -> float:
+        """A number under every score."""
+        return -2.0 * (float(self.scale.max()) + float(np.abs(self.shift).max())) - 1.0
 
     @property
     def usable(self) -> IntArray:
@@ -78,7 +105,7 @@ class Samples:
     def mated_scores(self) -> tuple[IntArray, FloatArray]:
         """Return the subject code and the score of every mated comparison, [M]; minus infinity where one failed."""
         first, second = mated_pairs(self.subject)
-        scores = gathered_scores(self.features, self.features, first, second)
+        scores = self.scores(first, second)
         scores[self.failed[first] | self.failed[second]] = -np.inf
         return self.subject[first], scores
 
@@ -117,13 +144,14 @@ class HighScores:
         kept = np.flatnonzero(~samples.failed).astype(np.int32)
         rows = samples.features[kept].astype(np.float32)
         # What rounds to just under the floor may be above it.
-        lowest = np.float32(floor - float32_error_bound(rows.shape[1]))
+        lowest = np.float32(floor - samples.rounding)
+        scale, shift = (column[kept].astype(np.float32) for column in (samples.scale, samples.shift))
         block = np.empty((min(BLOCK_ROWS, len(rows)),) * 2, dtype=np.float32)
         found: list[tuple[IntArray, IntArray, FloatArray]] = []
         count = 0
         for down in range(0, len(rows), BLOCK_ROWS):
             for across in range(down, len(rows), BLOCK_ROWS):
-                part = _above(rows, down, across, lowest, block)
+                part = _above(rows, scale, shift, down, across, lowest, block)
                 first, second = kept[part[0]], kept[part[1]]
                 strangers = samples.subject[first] != samples.subject[second]
                 found.append((first[strangers], second[strangers], part[2][strangers]))
@@ -154,8 +182,7 @@ class HighScores:
         share = 2.0 * rate
         while True:
             high = cls.above(samples, _floor_for(samples, share))
-            rounding = float32_error_bound(samples.features.shape[1])
-            if share >= 1.0 or int((high.scores > high.floor + rounding).sum()) >= needed:
+            if share >= 1.0 or int((high.scores > high.floor + samples.rounding).sum()) >= needed:
                 return high
             share *= 4.0
 
@@ -169,11 +196,10 @@ class HighScores:
         allowed = allowed_false_accepts(rate, total)
         if allowed == 0:
             raise AssessmentError(f"A false match rate of {rate:g} is below 1 in {total:,} non-mated comparisons.")
-        rounding = float32_error_bound(self.samples.features.shape[1])
         if allowed >= len(self.scores):
             raise AssessmentError(f"The threshold at {rate:g} lies under the floor {self.floor:.4g}: lower the floor.")
         near = float(np.partition(self.scores, len(self.scores) - 1 - allowed)[len(self.scores) - 1 - allowed])
-        scores = self._decided(near, 2.0 * rounding)
+        scores = self._decided(near, 2.0 * self.samples.rounding)
         threshold = float(np.partition(scores, len(scores) - 1 - allowed)[len(scores) - 1 - allowed])
         if threshold < self.floor:
             raise AssessmentError(f"The threshold at {rate:g} lies under the floor {self.floor:.4g}: lower the floor.")
@@ -189,25 +215,32 @@ class HighScores:
             raise AssessmentError(
                 f"The threshold {threshold:.4g} is under the floor {self.floor:.4g}: lower the floor."
             )
-        rounding = float32_error_bound(self.samples.features.shape[1])
-        accepted = self._decided(threshold, rounding) > threshold
+        accepted = self._decided(threshold, self.samples.rounding) > threshold
         return self.first[accepted], self.second[accepted]
 
     def _decided(self, threshold: float, margin: float) -> FloatArray:
         """The scores, in float64 where they are within ``margin`` of ``threshold``."""
         scores = self.scores.astype(np.float64)
         unsure = np.flatnonzero(np.abs(scores - threshold) <= margin)
-        rows = self.samples.features
-        scores[unsure] = gathered_scores(rows, rows, self.first[unsure], self.second[unsure])
+        scores[unsure] = self.samples.scores(self.first[unsure], self.second[unsure])
         return scores
 
 
 def _above(
-    rows: FloatArray, down: int, across: int, lowest: np.float32, block: FloatArray
+    rows: FloatArray,
+    scale: FloatArray,
+    shift: FloatArray,
+    down: int,
+    across: int,
+    lowest: np.float32,
+    block: FloatArray,
 ) -> tuple[IntArray, IntArray, FloatArray]:
     left, right = rows[down : down + BLOCK_ROWS], rows[across : across + BLOCK_ROWS]
     scores = block[: len(left), : len(right)]
     np.matmul(left, right.T, out=scores)
+    if (scale != 0.5).any() or shift.any():
+        scores *= scale[down : down + BLOCK_ROWS, None] + scale[across : across + BLOCK_ROWS]
+        scores += shift[down : down + BLOCK_ROWS, None] + shift[across : across + BLOCK_ROWS]
     first, second = np.nonzero(scores > lowest)
     if down == across:
         upper = first < second
@@ -219,9 +252,9 @@ def _floor_for(samples: Samples, share: float) -> float:
     """Roughly the score that ``share`` of the non-mated comparisons exceed, from evenly spread samples."""
     usable = np.flatnonzero(~samples.failed)
     probed = usable[np.unique(np.linspace(0, len(usable) - 1, min(PROBED_ROWS, len(usable))).astype(np.int64))]
-    rows = samples.features[probed].astype(np.float32)
-    strangers = np.triu(samples.subject[probed][:, None] != samples.subject[probed][None, :])
-    scores = (rows @ rows.T)[strangers]
-    if len(scores) == 0 or share >= 1.0:
-        return -1.0
-    return float(np.quantile(scores, 1.0 - share))
+    strangers = np.nonzero(np.triu(samples.subject[probed][:, None] != samples.subject[probed][None, :]))
+    if len(strangers[0]) == 0 or share >= 1.0:
+        return samples.lowest
+    rows, scale, shift = (each[probed].astype(np.float32) for each in (samples.features, samples.scale, samples.shift))
+    scores = (rows @ rows.T) * (scale[:, None] + scale) + (shift[:, None] + shift)
+    return float(np.quantile(scores[strangers], 1.0 - share))

@@ -9,12 +9,30 @@ from countenance.assessment.intervals import Rate
 from countenance.assessment.results import Measurement
 
 
-def bias_tables(group: str, identity: IdentityBias | None, tasks: Mapping[str, TaskBias]) -> str:
-    """Return the report as text, tables under one another."""
-    lines = [] if identity is None else _identity(group, identity)
-    for name, found in tasks.items():
-        lines += [""] * bool(lines) + _task(group, name, found)
+def bias_tables(group: str, identity: Mapping[str, IdentityBias], tasks: Mapping[str, TaskBias]) -> str:
+    """Return the report as text, tables under one another; ``identity`` by the way that scores were made."""
+    lines: list[str] = []
+    for way, found in identity.items():
+        heading = [f"{way}:"] if len(identity) > 1 else []
+        lines += [""] * bool(lines) + heading + _identity(group, found)
+    for name, task in tasks.items():
+        lines += [""] * bool(lines) + _task(group, name, task)
+    if len(identity) > 1:
+        lines += ["", *_beside(identity)]
     return "\n".join(lines)
+
+
+def _beside(identity: Mapping[str, IdentityBias]) -> list[str]:
+    lines = [f"{'worst / geometric mean':<36}{'FMR':>24}{'FNMR':>24}{'highest FNMR':>24}"]
+    for way, found in identity.items():
+        differential = found.cells.differential
+        rates = [item.fnmr for item in differential.shown if item.fnmr is not None and item.fnmr.value is not None]
+        worst = max(rates, key=lambda rate: rate.value or 0.0) if rates else None
+        lines.append(
+            f"{way:<36}{_measured(differential.fmr_disparity):>24}{_measured(differential.fnmr_disparity):>24}"
+            f"{_rate(worst):>24}"
+        )
+    return lines
 
 
 def _identity(group: str, found: IdentityBias) -> list[str]:

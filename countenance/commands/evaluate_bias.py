@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from countenance.commands.arguments import number
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from countenance.assessment.groups import GroupSizes
     from countenance.assessment.intervals import Resampling
     from countenance.assessment.label_table import LabelTable
+
+AS_THEY_ARE: Final = "scores as they are"
+NORMALISED: Final = "scores normalised by the cohort"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +45,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="NPY",
         help="[N, D], or [N, 2, D] of images and their mirror images, which are added up; zeros or NaN = not extracted",
+    )
+    parser.add_argument(
+        "--cohort",
+        type=Path,
+        metavar="NPY",
+        help="embeddings of other people: measure identity a second time, with scores normalised by them",
+    )
+    parser.add_argument(
+        "--neighbours", type=number(int, least=2), default=100, metavar="N", help="of the cohort; default: 100"
     )
     threshold = parser.add_mutually_exclusive_group()
     threshold.add_argument(
@@ -88,6 +100,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write and print."""
     if arguments.embeddings is None and arguments.predictions is None:
         arguments.parser.error("give --embeddings, --predictions or both")
+    if arguments.cohort is not None and (arguments.embeddings is None or arguments.threshold is not None):
+        arguments.parser.error("--cohort changes the scores of --embeddings: give a --rate in place of a threshold")
     if len(arguments.group) > 2:
         arguments.parser.error("--group can be given twice at most: cells of three attributes hold hardly anybody")
     from countenance.assessment.groups import GroupSizes
@@ -97,13 +111,14 @@ def run(arguments: argparse.Namespace) -> int:
     labels = LabelTable(arguments.labels)
     sizes = GroupSizes(minimum=arguments.minimum, sufficient=arguments.sufficient)
     resampling = Resampling(seed=arguments.seed, resamples=arguments.resamples)
-    identity = None if arguments.embeddings is None else _identity(arguments, labels, sizes, resampling)
+    identity = {} if arguments.embeddings is None else _identity(arguments, labels, sizes, resampling)
     tasks = {} if arguments.predictions is None else _tasks(arguments, labels, sizes, resampling)
     report = {
         "kind": "bias",
         "version": 1,
         "groups": " x ".join(arguments.group),
-        "identity": None if identity is None else identity.to_dict(),
+        "identity": identity[AS_THEY_ARE].to_dict() if identity else None,
+        "normalised": identity[NORMALISED].to_dict() if NORMALISED in identity else None,
         "tasks": {name: found.to_dict() for name, found in tasks.items()},
     }
     if arguments.out is not None:
@@ -117,13 +132,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _identity(
     arguments: argparse.Namespace, labels: LabelTable, sizes: GroupSizes, resampling: Resampling
-) -> IdentityBias:
+) -> dict[str, IdentityBias]:
     import numpy as np
     import pandas as pd
 
     from countenance.assessment.bias_report import identity_bias
     from countenance.assessment.embedding_file import read_embeddings
     from countenance.assessment.exhaustive_pairs import Samples
+    from countenance.assessment.score_normalisation import CohortNormalisation, NormalisationConfiguration
     from countenance.errors import AssessmentError
 
     rows, subjects = read_embeddings(arguments.embeddings), labels.words(arguments.person)
@@ -136,15 +152,25 @@ def _identity(
     if arguments.faces_per_subject is not None:
         named &= pd.Series(subjects).groupby(subjects).cumcount().to_numpy() < arguments.faces_per_subject
     rate = 1e-3 if arguments.rate is None and arguments.threshold is None else arguments.rate
-    return identity_bias(
-        Samples.of(rows[named], subjects[named]),
-        labels.groups_of_subjects(arguments.person, arguments.group),
-        rate=rate,
-        threshold=arguments.threshold,
-        prices=None if arguments.prices is None else _prices(arguments.prices),
-        sizes=sizes,
-        resampling=resampling,
-    )
+    groups = labels.groups_of_subjects(arguments.person, arguments.group)
+    ways = {AS_THEY_ARE: Samples.of(rows[named], subjects[named])}
+    if arguments.cohort is not None:
+        near = NormalisationConfiguration(neighbours=arguments.neighbours)
+        cohort = CohortNormalisation(read_embeddings(arguments.cohort), near)
+        ways[NORMALISED] = ways[AS_THEY_ARE].normalised(cohort)
+    prices = None if arguments.prices is None else _prices(arguments.prices)
+    return {
+        way: identity_bias(
+            samples,
+            groups,
+            rate=rate,
+            threshold=arguments.threshold,
+            prices=prices,
+            sizes=sizes,
+            resampling=resampling,
+        )
+        for way, samples in ways.items()
+    }
 
 
 def _prices(path: Path) -> CostModel:

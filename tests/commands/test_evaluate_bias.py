@@ -122,6 +122,22 @@ def test_a_threshold_can_be_given(files: Path, capsys):
     assert said["identity"]["cells"]["differential"]["threshold"] == 0.9
 
 
+def test_normalised_scores_are_measured_beside_those_as_they_are(files: Path, capsys):
+    others = embeddings(400, 1, noise=0.8, seed=9)
+    others[::2, 6:] = 0.0
+    np.save(files / "C.npy", others)
+    options = ["--group", "gender", *embedded(files), "--cohort", str(files / "C.npy"), "--neighbours", "50"]
+    said = evaluated(files, *options, capsys=capsys)
+    before, after = (said[way]["cells"]["differential"]["fmr_disparity"]["value"] for way in ("identity", "normalised"))
+    assert after < before
+    args = ["--labels", str(files / "L.csv"), "--resamples", "50", *options]
+    assert main(["evaluate", "bias", *args]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3].startswith("worst / geometric mean")
+    assert lines[-2].startswith("scores as they are")
+    assert lines[-1].startswith("scores normalised by the cohort")
+
+
 def told(files: Path, *options: str, capsys) -> str:
     assert main(["evaluate", "bias", "--labels", str(files / "L.csv"), "--group", "gender", *options]) == 1
     return capsys.readouterr().err
@@ -160,7 +176,14 @@ def test_a_person_in_two_groups_is_told_by_both_lines_and_without_a_name(files: 
     assert "p00" not in text
 
 
-@pytest.mark.parametrize("wrong", [[], ["--group", "race", "--group", "age_years", "--embeddings", "E.npy"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        ["--embeddings", "E.npy", "--threshold", "0.3", "--cohort", "C.npy"],
+        ["--group", "race", "--group", "age_years", "--embeddings", "E.npy"],
+    ],
+)
 def test_wrong_usage_ends_with_2(files: Path, wrong: list[str]):
     with pytest.raises(SystemExit) as stopped:
         main(["evaluate", "bias", "--labels", str(files / "L.csv"), "--group", "gender", *wrong])
