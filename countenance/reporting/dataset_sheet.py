@@ -107,5 +107,6 @@ def _checks(validation: Mapping[str, Any]) -> str:
     verdict = "passed" if validation["passed"] else "stopped"
     return (
         f"{validation['expectations']} expectations on {validation['faces']:,} rows {verdict}, with "
-        f"{validation['critical_failures']} critical findings and {validation['warnings']} warnings."
+        f"{validation['critical_failures']} critical findings, {validation['warnings']} warnings and "
+        f"{validation['broken_checks']} checks that could not run."
     )
