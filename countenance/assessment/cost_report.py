@@ -9,7 +9,7 @@ import numpy as np
 
 from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.cost import CostModel, CostResampler, Light
-from countenance.assessment.differential import ErrorCounts, GroupErrorCounts
+from countenance.assessment.group_error_counts import ErrorCounts, GroupErrorCounts
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes, GroupStatus
 from countenance.assessment.intervals import (
     DEFAULT_RESAMPLING,

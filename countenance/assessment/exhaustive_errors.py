@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from countenance.assessment.arrays import BoolArray, FloatArray, IntArray
-from countenance.assessment.differential import coded_groups, members_and_shown
 from countenance.assessment.exhaustive_pairs import HighScores, Samples, pair_total
+from countenance.assessment.group_error_counts import coded_groups, members_and_shown
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes
 from countenance.assessment.intervals import (
     DEFAULT_LEVEL,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from countenance.assessment.arrays import FloatArray, IntArray
-from countenance.assessment.differential import group_codes, members_and_shown
+from countenance.assessment.group_error_counts import group_codes, members_and_shown
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes
 from countenance.assessment.pairs import ComparisonScores
 from countenance.assessment.verification import ThresholdResampler

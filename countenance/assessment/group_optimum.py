@@ -16,7 +16,7 @@ import numpy as np
 
 from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.cost import CostModel
-from countenance.assessment.differential import group_codes, members_and_shown
+from countenance.assessment.group_error_counts import group_codes, members_and_shown
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes
 from countenance.assessment.intervals import DEFAULT_LEVEL, rate_over_subjects
 from countenance.assessment.pairs import ComparisonScores

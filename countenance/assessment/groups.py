@@ -203,6 +203,7 @@ def _widest_gap(values: FloatArray, cell: tuple[IntArray, IntArray], level: floa
 
 
 def shown_groups(codes: IntArray, clusters: IntArray, known: AnyArray, count: int, sizes: GroupSizes) -> Sequence[int]:
+    """Return the codes of the groups, of ``count``, with enough clusters among the ``known`` rows to be shown."""
     return [
         code for code in range(count) if sizes.status(len(np.unique(clusters[known & (codes == code)]))) != "suppressed"
     ]

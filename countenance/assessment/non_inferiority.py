@@ -13,7 +13,7 @@ import numpy as np
 
 from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.cost import CostResampler
-from countenance.assessment.differential import ErrorCounts
+from countenance.assessment.group_error_counts import ErrorCounts
 from countenance.assessment.intervals import (
     DEFAULT_RESAMPLING,
     Resampling,

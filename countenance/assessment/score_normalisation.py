@@ -3,7 +3,8 @@
 Whoever lies where faces crowd is taken for somebody else more often at the same threshold, and some groups crowd more
 than others. Adaptive symmetric normalisation (Matejka et al., "Analysis of score normalization in multilingual speaker
 recognition", Interspeech 2017) measures how alike each sample is to its nearest strangers in a cohort and takes that
-out of the score. It asks nobody's group, before or after: the cohort is any set of other people.
+out of the score. It asks nobody's group of those who are compared. The cohort should hold all groups alike: on half of
+LFW, a cohort of three men to a woman made the gap between their FMR wider, one of as many of either closed it.
 
     s' = ((s - mu_i) / sigma_i + (s - mu_j) / sigma_j) / 2,   mu, sigma over the nearest strangers in the cohort
 

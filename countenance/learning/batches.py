@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
@@ -73,6 +74,8 @@ class FaceDataset:
         seed: of the order and of the variation.
         teacher: features for the identity stream, or None.
         soft: what a teacher says of the other tasks, or None.
+        subject_weights: how often a subject's faces come, relative to their number, e.g. to balance groups; 1 where
+            none is given.
 
     Raises:
         DataError: no row can be used, or a label can't be read.
@@ -90,6 +93,7 @@ class FaceDataset:
         seed: int,
         teacher: TeacherFeatures | None = None,
         soft: SoftTeacher | None = None,
+        subject_weights: Mapping[str, float] | None = None,
     ) -> None:
         self.labels = labels_of(manifest, landmark_scheme=network.landmark_scheme)
         self.size = network.input_size
@@ -117,6 +121,7 @@ class FaceDataset:
             sources=self._sources,
             source_weights=configuration.source_weights,
             seed=seed,
+            row_weights=np.asarray(manifest["subject_id"].map(subject_weights or {}).fillna(1.0), dtype=np.float64),
         )
         face_ids = [str(face_id) for face_id in manifest["face_id"]]
         needed = self.streams.rows.get("identity", np.array([], dtype=np.int64))

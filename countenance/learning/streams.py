@@ -62,9 +62,11 @@ class Streams:
         sources: the source of every row.
         source_weights: weights of sources; 1 where none is given.
         seed: of the orders.
+        row_weights: how often each row comes, relative to once a round, beside its source's weight; few different
+            ones, as of groups; None = 1 for all.
 
     Raises:
-        DataError: no stream has a row and a share, or a weight names a source that isn't there.
+        DataError: no stream has a row and a share, or a weight names a source that isn't there or is no weight.
     """
 
     def __init__(
@@ -76,7 +78,11 @@ class Streams:
         sources: NDArray[np.str_],
         source_weights: Mapping[str, float],
         seed: int,
+        row_weights: NDArray[np.float64] | None = None,
     ) -> None:
+        weights = np.ones(len(sources)) if row_weights is None else row_weights
+        if len(weights) != len(sources) or not (np.isfinite(weights) & (weights >= 0.0)).all():
+            raise DataError("The rows' weights are not one number of zero or more a row: hand in one for each row.")
         unknown = set(source_weights) - set(sources.tolist())
         if unknown:
             raise DataError(
@@ -86,7 +92,7 @@ class Streams:
         self._parts = {
             name: parts
             for name, rows in streams.items()
-            if shares[name] > 0 and (parts := _parts(rows, sources, source_weights))
+            if shares[name] > 0 and (parts := _parts(rows, sources, source_weights, weights))
         }
         if not self._parts:
             raise DataError("No face of the manifest can be trained on: it has neither labels nor crops that fit.")
@@ -128,14 +134,18 @@ class Streams:
         return np.asarray(every[generator.permutation(len(every))], dtype=np.int64)
 
 
-def _parts(rows: Rows, sources: NDArray[np.str_], weights: Mapping[str, float]) -> list[tuple[Rows, int]]:
-    """The rows of every source of a stream, and how many of them a round holds."""
+def _parts(
+    rows: Rows, sources: NDArray[np.str_], weights: Mapping[str, float], row_weights: NDArray[np.float64]
+) -> list[tuple[Rows, int]]:
+    """The rows of every source of a stream that weigh alike, and how many of them a round holds."""
     parts = []
     for source in np.unique(sources[rows]):
-        own = rows[sources[rows] == source]
-        count = round(len(own) * weights.get(str(source), 1.0))
-        if count:
-            parts.append((own, count))
+        of_source = rows[sources[rows] == source]
+        for weight in np.unique(row_weights[of_source]):
+            own = of_source[row_weights[of_source] == weight]
+            count = round(len(own) * weights.get(str(source), 1.0) * float(weight))
+            if count:
+                parts.append((own, count))
     return parts
 
 

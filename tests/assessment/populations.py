@@ -31,3 +31,9 @@ def embeddings(people: int, photos: int, *, noise: float, seed: int, dimensions:
 
 def scored(people: int, photos: int, *, noise: float, seed: int = 1, limit: int = 3_000_000) -> ComparisonScores:
     return pairs_of(photos_of(people, photos), limit).score(embeddings(people, photos, noise=noise, seed=seed))
+
+
+def two_groups(people: int) -> tuple[ComparisonScores, dict[str, str]]:
+    """Three photos of each, people in groups "even" and "odd" in turn."""
+    groups = {name: "odd" if number % 2 else "even" for number, name in enumerate(sorted(set(photos_of(people, 3))))}
+    return scored(people, 3, noise=1.2), groups

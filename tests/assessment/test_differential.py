@@ -4,18 +4,12 @@ import math
 import numpy as np
 import pytest
 
-from countenance.assessment.differential import (
-    Differential,
-    GroupErrorCounts,
-    error_rates_by_group,
-    gini,
-    worst_over_geometric_mean,
-)
+from countenance.assessment.differential import Differential, error_rates_by_group, gini, worst_over_geometric_mean
 from countenance.assessment.groups import GroupSizes
-from countenance.assessment.intervals import Resampling, rate_over_subjects, subject_weights
+from countenance.assessment.intervals import Resampling, rate_over_subjects
 from countenance.assessment.pairs import ComparisonScores
 from countenance.errors import AssessmentError
-from tests.assessment.populations import pairs_of, photos_of, scored
+from tests.assessment.populations import pairs_of, photos_of, two_groups
 
 QUICK = Resampling(resamples=100)
 SMALL = GroupSizes(minimum=2, sufficient=3)
@@ -64,11 +58,6 @@ def test_a_suppressed_group_shows_nothing_but_its_name():
     }
 
 
-def two_groups(people: int) -> tuple[ComparisonScores, dict[str, str]]:
-    groups = {name: "odd" if number % 2 else "even" for number, name in enumerate(sorted(set(photos_of(people, 3))))}
-    return scored(people, 3, noise=1.2), groups
-
-
 def test_a_groups_rates_are_those_of_its_own_comparisons():
     scores, groups = two_groups(30)
     found = error_rates_by_group(scores, groups, 0.4, resampling=QUICK)
@@ -95,26 +84,6 @@ def test_a_group_without_errors_borrows_the_design_effect_of_all_groups():
     assert first.fmr.errors == 76
     assert second.fmr.errors == 0
     assert second.fmr.high == pytest.approx(3 * pooled.design_effect / second.fmr.comparisons)
-
-
-def test_group_rates_under_weights_equal_those_of_the_comparisons_written_out_as_often():
-    scores, groups = two_groups(16)
-    counts = GroupErrorCounts(scores, groups, 0.4, GroupSizes(minimum=2))
-    assert counts.names == ("even", "odd")
-    pairs = scores.pairs
-    (weights,) = subject_weights(16, 10, np.random.default_rng(0))
-    fmr, fnmr = counts.fmr(weights), counts.fnmr(weights)
-    for column, name in enumerate(counts.names):
-        member = np.array([groups[subject] == name for subject in pairs.subjects])
-        inside = member[pairs.non_mated_subject_first] & member[pairs.non_mated_subject_second]
-        own = member[pairs.mated_subject]
-        for row, weight in enumerate(weights):
-            times = (weight[pairs.non_mated_subject_first] * weight[pairs.non_mated_subject_second])[inside]
-            assert fmr[row, column] == pytest.approx((scores.non_mated[inside] > 0.4) @ times / times.sum())
-            mated = weight[pairs.mated_subject][own]
-            assert fnmr[row, column] == pytest.approx((scores.mated[own] <= 0.4) @ mated / mated.sum())
-    assert counts.non_mated == [8 * 7 // 2 * 9] * 2
-    assert counts.mated == [8 * 3] * 2
 
 
 def test_worst_over_geometric_mean_by_hand():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from countenance.assessment.differential import GroupErrorCounts, differential_of, error_rates_by_group
+from countenance.assessment.differential import differential_of, error_rates_by_group
 from countenance.assessment.exhaustive_errors import (
     CrossGroupFmr,
     ExhaustiveErrorCounts,
@@ -13,6 +13,7 @@ from countenance.assessment.exhaustive_errors import (
     cross_group_fmr,
 )
 from countenance.assessment.exhaustive_pairs import HighScores, Samples
+from countenance.assessment.group_error_counts import GroupErrorCounts
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.intervals import Resampling, rate_over_subjects, subject_weights
 from countenance.assessment.pairs import ComparisonScores

@@ -3,8 +3,9 @@ from pydantic import ValidationError
 
 from countenance.assessment.cost import CostModel, CostResampler
 from countenance.assessment.cost_report import cost_report
-from countenance.assessment.differential import GroupErrorCounts, error_rates_by_group
+from countenance.assessment.differential import error_rates_by_group
 from countenance.assessment.gate_policy import GateEvidence, GatePolicy, run_gates
+from countenance.assessment.group_error_counts import GroupErrorCounts
 from countenance.assessment.intervals import Resampling
 from countenance.assessment.non_inferiority import (
     paired_cost_difference,

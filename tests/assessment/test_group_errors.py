@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from countenance.assessment.differential import GroupErrorCounts
+from countenance.assessment.group_error_counts import GroupErrorCounts
 from countenance.assessment.group_errors import FMR, FNMR, GroupErrorsAtFar
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.pairs import ComparisonPairs

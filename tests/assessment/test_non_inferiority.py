@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from countenance.assessment.cost import CostModel, CostResampler
-from countenance.assessment.differential import GroupErrorCounts
+from countenance.assessment.group_error_counts import GroupErrorCounts
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.intervals import Resampling, subject_weights
 from countenance.assessment.non_inferiority import (

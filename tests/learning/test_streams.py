@@ -58,3 +58,22 @@ def test_a_weight_for_a_source_that_is_not_there_is_refused_by_its_name():
 def test_nothing_to_train_on_is_said():
     with pytest.raises(DataError, match="No face of the manifest can be trained on"):
         streams({"first": np.array([], dtype=int)})
+
+
+def test_rows_of_weight_three_come_three_times_a_round_beside_the_weight_of_their_source():
+    heavy = np.where(np.arange(10) % 5 == 0, 3.0, 1.0)
+    mixed = streams({"first": np.arange(10)}, batch_size=14, row_weights=heavy)
+    count = Counter(row for _, row in mixed.batch(0))
+    assert [count[row] for row in range(10)] == [3, 1, 1, 1, 1, 3, 1, 1, 1, 1]
+    both = streams({"first": np.arange(10)}, batch_size=16, row_weights=heavy, source_weights={"b": 0.0})
+    assert Counter(drawn(both, "first", 1))[0] >= 3
+
+
+def test_without_weights_of_rows_the_order_is_as_it_was():
+    assert streams().batch(3) == streams(row_weights=np.ones(10)).batch(3)
+
+
+@pytest.mark.parametrize("weights", [np.ones(9), np.full(10, -1.0), np.full(10, np.nan)])
+def test_weights_that_are_none_are_refused(weights):
+    with pytest.raises(DataError, match="one number of zero or more a row"):
+        streams(row_weights=weights)

@@ -69,11 +69,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def registered(folder: Path) -> dict:
-    """Two registered releases, and one that its gates refused."""
+    """Two registered releases, one that its gates refused, and one of which they could not tell."""
     releases = {
         "first": built(folder, "first"),
         "second": built(folder, "second", waived=["gender gap", "FMR disparity"]),
         "refused": built(folder, "refused", decision="FAIL", reason="Failed: bias index."),
+        "unclear": built(folder, "unclear", decision="INCONCLUSIVE", reason="Not shown either way: evidence."),
     }
     return register_all(releases, model=MODEL)
 
@@ -92,8 +93,8 @@ def aliases(client: MlflowClient) -> dict[str, str]:
 
 
 def test_a_release_is_registered_when_its_gates_let_it_and_the_record_says_who_was_refused(registered: dict):
-    assert [registered[name]["version"] for name in registered] == ["1", "2", None]
-    assert [registered[name]["registered"] for name in registered] == [True, True, False]
+    assert [registered[name]["version"] for name in registered] == ["1", "2", None, None]
+    assert [registered[name]["registered"] for name in registered] == [True, True, False, False]
     assert registered["refused"]["reason"] == "Failed: bias index."
     assert {entry["model"] for entry in registered.values()} == {MODEL}
 
