@@ -23,7 +23,7 @@ def made_manifest(rows: int, *, seed: int = 0, landmarks: int = 5) -> pd.DataFra
     number = np.arange(rows)
     face = number % 10 != 9
     subject = number // FACES_A_SUBJECT
-    split = np.array(["train", "train", "validation", "test"])[subject % 4]
+    split = np.array(["train", "train", "validation", "test"])[subject // 2 % 4]
     boxes = np.column_stack([random.uniform(0, 50, (rows, 2)), random.uniform(60, 120, (rows, 2))]).astype(np.float32)
     points = boxes[:, None, :2] + random.uniform(0.2, 0.8, (rows, landmarks, 2)) * boxes[:, None, 2:]
     columns: dict[str, Any] = {
