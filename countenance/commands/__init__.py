@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "analyze": ("countenance.commands.analyze", "find the faces of photos and read them"),
     "bench": ("countenance.commands.bench", "measure how fast it is on this machine"),
     "embed": ("countenance.commands.embed", "write the embeddings of many faces into one file"),
+    "erase-subject": ("countenance.commands.erase_subject", "remove a person from the data and all their versions"),
     "evaluate": ("countenance.commands.evaluate", "how good embeddings or predictions are, as the field measures it"),
     "inspect": ("countenance.commands.inspect", "what an import of a set would find: counts, labels, problems"),
 }

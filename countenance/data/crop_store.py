@@ -20,7 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from countenance.errors import DataError
-from countenance.storage import write_aside, write_folder_aside
+from countenance.storage import write_folder_aside
 
 View = Literal["aligned", "box", "scene"]
 VIEWS: Final[tuple[View, ...]] = ("aligned", "box", "scene")
@@ -172,26 +172,6 @@ class CropStore:
                 f"Crop '{self._index[row]}' in {self.folder} does not decode: run the ingestion pipeline again."
             )
         return np.asarray(image, dtype=np.uint8)
-
-
-def erase_owner(folder: Path, owner: str) -> list[str]:
-    """Remove every crop of one owner by rewriting the single file that holds them.
-
-    Returns:
-        The crop keys that were removed (empty when the owner is unknown).
-    """
-    files = sorted(folder.glob("crops-*.arrow"))
-    if not files:
-        raise DataError(f"The crop store {folder} is missing or empty: there is nobody to erase.")
-    file = files[_file_of(owner, len(files))]
-    table = pa.Table.from_batches(_mapped_batches(file), schema=CROP_SCHEMA)
-    theirs = pa.compute.equal(table.column("owner"), owner)
-    erased = [str(key) for key in table.filter(theirs).column("crop").to_pylist()]
-    if erased:
-        kept = table.filter(pa.compute.invert(theirs))
-        with write_aside(file) as aside, pa.ipc.new_file(aside, CROP_SCHEMA) as writer:
-            writer.write_table(kept, max_chunksize=_ROWS_PER_BATCH)
-    return erased
 
 
 class _MappedColumn:

@@ -1,0 +1,1 @@
+"""Erasure: one person's crops, rows, embeddings and templates leave every store and every version."""
