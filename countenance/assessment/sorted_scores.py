@@ -87,5 +87,10 @@ class SortedScores:
         )
 
 
+def failed_count(ascending: NDArray[np.float32]) -> int:
+    """How many of some scores are minus infinity: comparisons with a template that failed, which are never accepted."""
+    return int(np.searchsorted(ascending, np.float32(-np.inf), side="right"))
+
+
 def _above(ascending: NDArray[np.float32], value: np.float32) -> int:
     return len(ascending) - int(np.searchsorted(ascending, value, side="right"))

@@ -148,7 +148,7 @@ class TemplatePairScores:
         first: row of one template of each pair, [P].
         second: row of the other, [P].
         mated: whether both are of one subject, [P].
-        scores: cosines, [P] float32.
+        scores: cosines, [P] float32; minus infinity where either template failed.
     """
 
     templates: Templates
@@ -174,6 +174,10 @@ class TemplatePairScores:
         same_length(first=len(first), second=len(second), mated=len(truth))
         refuse_not_unit(templates)
         scores = float32_scores(templates.features, templates.features, first, second)
+        if templates.failed is not None:
+            for start in range(0, len(scores), PART):
+                part = slice(start, start + PART)
+                scores[part][templates.failed[first[part]] | templates.failed[second[part]]] = -np.inf
         return cls(templates, first, second, truth, scores)
 
     @cached_property
@@ -184,7 +188,12 @@ class TemplatePairScores:
     def exact(self, pairs: IntArray) -> NDArray[np.float64]:
         """Return the float64 scores of some of the pairs."""
         features = self.templates.features64
-        return np.asarray(gathered_scores(features, features, self.first[pairs], self.second[pairs]))
+        scores = gathered_scores(features, features, self.first[pairs], self.second[pairs]).astype(
+            np.float64, copy=False
+        )
+        if self.templates.failed is not None:
+            scores[np.isneginf(self.scores[pairs])] = -np.inf
+        return scores
 
 
 def refuse_outside(index: IntArray, count: int) -> None:
@@ -196,6 +205,8 @@ def refuse_outside(index: IntArray, count: int) -> None:
 def refuse_not_unit(templates: Templates) -> None:
     """Raise an AssessmentError unless all templates are unit vectors, of which the float32 ones are the rounded ones.
 
+    Those that failed are zero vectors, and no score of theirs is ever read.
+
     The bound on the error of a score rests on it.
     """
     exact = templates.features64
@@ -205,6 +216,10 @@ def refuse_not_unit(templates: Templates) -> None:
             f"{exact.shape} in float64: give both of every template."
         )
     lengths = np.einsum("td,td->t", exact, exact)
+    if templates.failed is not None:
+        same_length(templates=len(lengths), failed=len(templates.failed))
+        refuse_rows(templates.failed & (lengths != 0.0), "the template has failed, yet it is not a zero vector")
+        lengths[templates.failed] = 1.0
     refuse_rows(~(np.abs(lengths - 1.0) < UNIT_TOLERANCE), "the template is not a unit vector")
     same = np.empty(len(exact), dtype=np.bool_)
     for start in range(0, len(exact), GATHERED_PAIRS):

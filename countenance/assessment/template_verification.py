@@ -4,7 +4,7 @@ The rule is that of :mod:`countenance.assessment.verification`, on float64 score
 ever scored in float64. Every float32 score is within a proved bound B of its float64 score, so that the (k+1)-th
 largest of the ones is within B of the (k+1)-th largest of the others; a pair whose float32 score is more than 2 B away
 from the float32 threshold is on the same side of the float64 one, and the rest are scored again in float64, ties
-included.
+included. A score of minus infinity, of a template that failed, is the same in both.
 
 ``insightface_compat`` is the only other rule; see :mod:`countenance.assessment.nearest_roc_point`.
 """
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.nearest_roc_point import nearest_roc_point
 from countenance.assessment.results import Result
-from countenance.assessment.sorted_scores import SortedScores
+from countenance.assessment.sorted_scores import SortedScores, failed_count
 from countenance.assessment.template_scores import TemplatePairScores
-from countenance.assessment.verification import TarAtFar, ThresholdAtFar, allowed_false_accepts
+from countenance.assessment.verification import BELOW_ALL, TarAtFar, ThresholdAtFar, allowed_false_accepts
 from countenance.errors import AssessmentError
 
 FARS: Final = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -36,8 +36,8 @@ Rule = Literal["threshold", "insightface_compat"]
 class RocCurve(Result):
     """A ROC curve thinned for plotting; its DET curve is 1 - tar over far. Counts are of float32 scores.
 
-    The first point accepts nothing and the last everything; between them points are spread evenly over the logarithm
-    of the false accepts.
+    The first point accepts nothing and the last everything that isn't a failure to extract; between them points are
+    spread evenly over the logarithm of the false accepts.
 
     Attributes:
         thresholds: [K], falling; accept when score > threshold.
@@ -87,6 +87,11 @@ def _tar_at(scores: SortedScores, far: float) -> TarAtFar:
     if allowed == 0:
         return TarAtFar(None, None, mated, ThresholdAtFar(float(far), None, None, None, count))
     about = float(scores.non_mated[count - 1 - allowed])
+    if about == -np.inf:
+        # Few enough were made that all of them may be accepted.
+        false_accepts, accepted = count - failed_count(scores.non_mated), mated - failed_count(scores.mated)
+        at = ThresholdAtFar(float(far), BELOW_ALL, false_accepts / count, false_accepts, count)
+        return TarAtFar(accepted / mated if mated else None, accepted, mated, at)
     near = scores.exact_between(about - 2.0 * scores.error_bound, about + 2.0 * scores.error_bound)
     # All of the non-mated above the band are above the threshold: it is so many places down within the band.
     threshold = near.non_mated[len(near.non_mated) - 1 - (allowed - near.non_mated_above)]
@@ -113,10 +118,13 @@ def roc_curve(scores: TemplatePairScores | SortedScores, points: int = ROC_POINT
             f"A ROC curve of {points} points was asked for on {len(same)} mated and {len(strangers)} non-mated "
             "comparisons: give some of both, and two points at least."
         )
-    highest, lowest = max(strangers[-1], same[-1]), min(strangers[0], same[0])
+    made = [each[failed_count(each) :] for each in (strangers, same)]
+    highest = max((each[-1] for each in made if len(each)), default=np.float32(BELOW_ALL))
+    lowest = min((each[0] for each in made if len(each)), default=np.float32(BELOW_ALL))
     ranks = np.unique(np.rint(np.geomspace(1, len(strangers), points - 2)).astype(np.int64))
     between = strangers[len(strangers) - ranks]
     below = np.nextafter(lowest, np.float32(-np.inf))
+    between = between[between >= lowest]
     thresholds = np.unique(np.concatenate([[below], between, [highest]]).astype(np.float32))[::-1]
     return RocCurve(
         thresholds=thresholds.astype(np.float64),

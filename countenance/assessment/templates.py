@@ -18,8 +18,19 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from countenance.assessment.arrays import AnyArray, FloatArray, IntArray, codes_of, is_null, refuse_rows, same_length
+from countenance.assessment.arrays import (
+    AnyArray,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    RowError,
+    codes_of,
+    is_null,
+    refuse_rows,
+    same_length,
+)
 from countenance.assessment.results import Result
+from countenance.assessment.sample_failures import ReadAgain, SampleFailures
 from countenance.configuration import Configuration
 from countenance.errors import AssessmentError
 
@@ -56,11 +67,16 @@ class Templates(Result):
         ids: template identifiers, [T], sorted.
         features: unit vectors, [T, D] float32.
         features64: the same before rounding, [T, D] float64; scores near a threshold are decided by them.
+        failed: templates without a usable sample, [T], whose features are zeros and whose scores are minus infinity;
+            None where there is none.
+        failed_samples: how many samples could not be embedded.
     """
 
     ids: AnyArray
     features: FloatArray
     features64: FloatArray
+    failed: BoolArray | None = None
+    failed_samples: int = 0
 
 
 class TemplateSums:
@@ -73,6 +89,7 @@ class TemplateSums:
         media_ids: the medium (photo or video) of each row, [N]; read within its template only.
         weights: detector score of each row, [N], not negative; all ones when None.
         options: what happens to an embedding before it is averaged.
+        failed: rows that are known to have no embedding, [N]; more may be told as blocks are added.
 
     Raises:
         AssessmentError: rows do not match, an id is missing or a weight is negative; the text names the row.
@@ -84,6 +101,7 @@ class TemplateSums:
         media_ids: ArrayLike,
         weights: ArrayLike | None = None,
         options: TemplateOptions = DEFAULT_OPTIONS,
+        failed: ArrayLike | None = None,
     ) -> None:
         self._templates, self._ids = _numbered(template_ids)
         media, names = pd.factorize(np.asarray(media_ids))
@@ -91,7 +109,8 @@ class TemplateSums:
         refuse_rows(self._templates < 0, "the template is missing")
         refuse_rows(media < 0, "the medium is missing")
         medium_of_row, _ = pd.factorize(self._templates * np.int64(max(len(names), 1)) + media)
-        share = 1.0 / np.bincount(medium_of_row)[medium_of_row]
+        self._failures = SampleFailures(np.asarray(medium_of_row), failed)
+        share = self._failures.shares()
         if weights is not None and options.weigh_by_detector_score:
             share *= _checked_weights(weights, len(share))
         self._shares = share
@@ -102,12 +121,13 @@ class TemplateSums:
         self._straight = np.zeros(len(self._ids))
         self._finished = False
 
-    def add(self, first_row: int, block: FloatArray) -> None:
+    def add(self, first_row: int, block: FloatArray, failed: ArrayLike | None = None) -> None:
         """Add the embeddings of some rows in a row.
 
         Args:
             first_row: row of the block's first embedding.
             block: [B, D] float32, or [B, 2, D] of images and their mirror images.
+            failed: which of them could not be embedded, [B]; what the block holds there is not looked at.
 
         Raises:
             AssessmentError: an embedding is NaN, infinite or zero, or its row was added before or isn't there (the
@@ -115,6 +135,7 @@ class TemplateSums:
         """
         block = np.asarray(block)  # a mapped file is a slower kind of array
         self._refuse_unfit(first_row, block)
+        block = self._without_failures(first_row, block, failed)
         if self._sums is None:
             self._sums = np.zeros((len(self._ids), block.shape[-1]))
         buffer = np.empty((min(CHUNK_ROWS, len(block)), block.shape[-1]))
@@ -130,8 +151,12 @@ class TemplateSums:
             lengths = self._lengths(first_row + start, samples, rows)
             self._add_chunk(first_row + start, rows, lengths, self._sums)
 
-    def finish(self) -> Templates:
+    def finish(self, read_again: ReadAgain | None = None) -> Templates:
         """Return the templates when every row was added; nothing can be added from then on.
+
+        Args:
+            read_again: gives some rows once more; needed where failures were told along the way, for the other rows
+                of the same media.
 
         Raises:
             AssessmentError: a row was never added, or a template adds up to nothing; the text names the row.
@@ -141,8 +166,10 @@ class TemplateSums:
             more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
             raise AssessmentError(f"Row {missing[0]}{more} was never added: add the embedding of every row.")
         self._refuse_finished()
+        self._add_missing_shares(read_again)
         sums = np.zeros((0, 0)) if self._sums is None else self._sums
         self._finished, self._sums = True, None
+        failed = self._failures.without_any_left(self._templates, len(self._ids))
         lengths, features = np.empty(len(sums)), np.empty(sums.shape, dtype=np.float32)
         for start in range(0, len(sums), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
@@ -151,13 +178,42 @@ class TemplateSums:
                 sums[part] /= lengths[part, None]
                 features[part] = sums[part]
         empty = lengths <= CANCELLATION * self._straight
+        if failed is not None:
+            empty &= ~failed
+            sums[failed], features[failed] = 0.0, 0.0
         if empty.any():
             first = int(np.argmax(self._templates == int(np.argmax(empty))))
-            raise AssessmentError(
+            raise RowError(
                 f"The template that starts in row {first} adds up to a zero vector: "
-                "its weights are all zero or its embeddings cancel; drop the template."
+                "its weights are all zero or its embeddings cancel; drop the template.",
+                row=first,
+                problem="the template that starts here adds up to a zero vector, as its detector scores are all zero "
+                "or its embeddings cancel",
             )
-        return Templates(ids=self._ids, features=features, features64=sums)
+        return Templates(self._ids, features, sums, failed, self._failures.count)
+
+    def _without_failures(self, first_row: int, block: FloatArray, failed: ArrayLike | None) -> FloatArray:
+        """The block with any numbers that are fit in place of those of failed rows, whose share is nothing."""
+        if failed is not None:
+            same_length(block=len(block), failed=len(np.asarray(failed)))
+            self._shares[self._failures.tell(first_row, failed)] = 0.0
+        unusable = self._failures.failed[first_row : first_row + len(block)]
+        if unusable.any():
+            block = block.copy()
+            block[unusable] = 1.0
+        return block
+
+    def _add_missing_shares(self, read_again: ReadAgain | None) -> None:
+        for rows, missing, block in self._failures.read_again(read_again, CHUNK_ROWS):
+            samples = (block if block.ndim == 2 else block[:, 0]).astype(np.float64)
+            if block.ndim == 3 and self._options.flip == "sum":
+                samples += block[:, 1]
+            lengths, shares = np.sqrt(np.vecdot(samples, samples)), self._shares[rows] * missing
+            if self._options.normalise_samples:
+                shares, lengths = shares / lengths, np.ones(len(rows))
+            assert self._sums is not None
+            np.add.at(self._sums, self._templates[rows], shares[:, None] * samples)
+            np.add.at(self._straight, self._templates[rows], shares * lengths)
 
     def _refuse_unfit(self, first_row: int, block: FloatArray) -> None:
         self._refuse_finished()
@@ -228,6 +284,7 @@ def aggregate_templates(
     *,
     detector_scores: ArrayLike | None = None,
     options: TemplateOptions = DEFAULT_OPTIONS,
+    failed: ArrayLike | None = None,
 ) -> Templates:
     """Aggregate sample embeddings into templates.
 
@@ -238,6 +295,7 @@ def aggregate_templates(
         media_ids: the medium (photo or video) of each row, [N]; read within its template only.
         detector_scores: the weight of each row, [N], not negative; all ones when None.
         options: what happens to an embedding before it is averaged.
+        failed: which samples could not be embedded, [N]; see :mod:`countenance.assessment.sample_failures`.
 
     Raises:
         AssessmentError: rows do not match, or a row is NaN, zero or has a negative weight, or a template
@@ -245,7 +303,7 @@ def aggregate_templates(
     """
     rows = np.asarray(embeddings)
     same_length(embeddings=len(rows), template_ids=len(np.asarray(template_ids)), media_ids=len(np.asarray(media_ids)))
-    sums = TemplateSums(template_ids, media_ids, detector_scores, options)
+    sums = TemplateSums(template_ids, media_ids, detector_scores, options, failed)
     sums.add(0, rows)
     return sums.finish()
 
