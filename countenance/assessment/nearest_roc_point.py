@@ -53,7 +53,7 @@ def nearest_roc_point(scores: SortedScores, far: float) -> TarAtFar:
     allowed = allowed_false_accepts(far, count)
     if allowed == 0:
         return TarAtFar(None, None, mated, ThresholdAtFar(float(far), None, None, None, count))
-    if failed_count(scores.non_mated) + failed_count(scores.mated) == count + mated:
+    if scores.failed == count + mated:
         at = ThresholdAtFar(float(far), BELOW_ALL, 0.0, 0, count)
         return TarAtFar(0.0 if mated else None, 0, mated, at)
     middle, half = _middle(scores, count - 1 - allowed), 4.0 * scores.error_bound
@@ -81,8 +81,7 @@ def _middle(scores: SortedScores, place: int) -> float:
 
 def _turning_points(scores: SortedScores, low: float, high: float) -> _Points:
     band = scores.exact_between(low, high)
-    failed = failed_count(scores.mated) + failed_count(scores.non_mated)
-    if len(band.mated) + len(band.non_mated) + failed == len(scores.mated) + len(scores.non_mated):
+    if len(band.mated) + len(band.non_mated) + scores.failed == len(scores.mated) + len(scores.non_mated):
         return _all_turning_points(band)
     levels, false_accepts, true_accepts = _accepted_at_each_level(band, band.low, band.high)
     if len(levels) < 3:

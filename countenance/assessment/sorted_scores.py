@@ -52,6 +52,7 @@ class SortedScores:
         mated: [M] float32.
         non_mated: [N] float32.
         error_bound: how far any of them may be from its float64 value.
+        failed: how many pairs are with a template that failed.
     """
 
     def __init__(self, scores: TemplatePairScores) -> None:
@@ -60,6 +61,7 @@ class SortedScores:
         self.non_mated: NDArray[np.float32] = scores.scores[~scores.mated]
         self.non_mated.sort()
         self.error_bound = scores.error_bound
+        self.failed = failed_count(self.mated) + failed_count(self.non_mated)
         self._highest = _Highest(np.float32(np.inf), np.empty(0, np.int64), np.empty(0, np.float32))
 
     def exact_between(self, low: float, high: float) -> ExactBand:

@@ -221,7 +221,7 @@ def plane(*degrees: float) -> np.ndarray:
 
 
 def test_a_failed_probe_finds_nobody_and_a_failed_gallery_template_is_found_by_nobody():
-    # Enrolled: ann at 0, bob at 40 (failed). Probes: ann at 10 (failed), at 5, bob at 41, dee at 20 (failed), eve at 30.
+    # Enrolled: ann at 0, bob at 40 (failed); probes: ann at 10 (failed), 5, bob at 41, dee at 20 (failed), eve at 30.
     failed = np.array([False, True, True, False, False, True, False])
     world = with_failures(plane(0, 40, 10, 5, 41, 20, 30), failed)
     gallery = GalleryRows("A", np.array([0, 1]), np.array(["ann", "bob"]))
