@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,8 @@ def finished_blocks(out: Path, *, wait: bool = True, give_up_after_s: float | No
     For example, templates are added up while the embedder is still at work::
 
         for block in finished_blocks(out):
-            sums.add(block.first_row, block.values)
+            sums.add(block.first_row, block.values, block.failed)
+        templates = sums.finish(lambda rows: finished_rows(out, rows))
 
     Where failures are recorded, the rows of ``block.failed`` are zeros, of which no template can be made.
 
@@ -117,6 +118,29 @@ def finished_blocks(out: Path, *, wait: bool = True, give_up_after_s: float | No
             )
         if not state.is_gone():
             time.sleep(_LOOK_EVERY_S)
+
+
+def embedding_plan(out: Path) -> EmbeddingPlan:
+    """What a file holds or is to hold, finished or not.
+
+    Raises:
+        DataError: neither it nor a beginning of it is there, or it is damaged.
+    """
+    return _look(out).plan
+
+
+def finished_rows(out: Path, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    """Some rows of which the blocks are finished, [K, D] or [K, 2, D], in memory.
+
+    Raises:
+        DataError: there is no such file, or it is damaged.
+    """
+    for _ in range(_ATTEMPTS):
+        state = _look(out)
+        # It may be given its name just now: look again.
+        with suppress(FileNotFoundError):
+            return np.array(_mapped(state.array, state.plan)[rows])
+    raise DataError(f"{out} is moved about while it is read: leave it in its place.")
 
 
 @dataclass(frozen=True, eq=False)
