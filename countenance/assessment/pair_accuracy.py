@@ -24,7 +24,8 @@ class PairAccuracy(Result):
         mean: of the folds; None where it could not be measured, and ``note`` says why.
         low: lower end of its interval; None where there is none.
         high: upper end; None in the same case.
-        by_fold: one a fold, in the order of the folds' numbers.
+        folds: numbers of the folds, ascending.
+        by_fold: one a fold.
         thresholds: one a fold; accept when score > threshold.
         note: why nothing was measured, or what a reader must know; empty where there is nothing to say.
     """
@@ -32,6 +33,7 @@ class PairAccuracy(Result):
     mean: float | None
     low: float | None
     high: float | None
+    folds: tuple[int, ...]
     by_fold: tuple[float, ...]
     thresholds: tuple[float, ...]
     note: str = ""
@@ -48,14 +50,15 @@ def pair_accuracy(pairs: PhotoPairScores, *, level: float = DEFAULT_LEVEL) -> Pa
     """
     reason = _unmeasurable(pairs)
     if reason:
-        return PairAccuracy(None, None, None, (), (), f"not measurable: {reason}")
+        return PairAccuracy(None, None, None, (), (), (), f"not measurable: {reason}")
     numbers, fold = np.unique(pairs.fold, return_inverse=True)
     found = verification_accuracy(pairs.scores, pairs.mated, fold)
     wrong = (pairs.scores > np.array(found.thresholds)[fold]) != pairs.mated
     weights = len(pairs) / (len(numbers) * np.bincount(fold)[fold])
     interval = _interval_of_error(wrong, weights, pairs, level)
     low, high = (None, None) if interval is None else (1.0 - interval.high, 1.0 - interval.low)
-    return PairAccuracy(found.mean, low, high, found.accuracies, found.thresholds, _note(pairs))
+    folds = tuple(int(number) for number in numbers)
+    return PairAccuracy(found.mean, low, high, folds, found.accuracies, found.thresholds, _note(pairs))
 
 
 def _unmeasurable(pairs: PhotoPairScores) -> str:

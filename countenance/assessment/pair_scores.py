@@ -65,9 +65,14 @@ class PhotoPairScores:
 
     def take(self, rows: BoolArray) -> PhotoPairScores:
         """Some of the pairs, by a mask [P]."""
-        group = None if self.group is None else self.group[rows]
-        kept = (getattr(self, name)[rows] for name in ("scores", "mated", "fold", "first_subject", "second_subject"))
-        return PhotoPairScores(*kept, group)
+        return PhotoPairScores(
+            scores=self.scores[rows],
+            mated=self.mated[rows],
+            fold=self.fold[rows],
+            first_subject=self.first_subject[rows],
+            second_subject=self.second_subject[rows],
+            group=None if self.group is None else self.group[rows],
+        )
 
 
 class PhotoFeatures(NamedTuple):
@@ -116,7 +121,7 @@ def photo_features(
         lengths = np.linalg.norm(values, axis=1)
     for wrong, problem in (
         (~np.isfinite(lengths), "the embedding holds a value that is not a finite number"),
-        ((lengths == 0.0) & ~missing[used], "the embedding is a zero vector and is not recorded as a failure"),
+        ((lengths == 0.0) & ~missing[used], "the embedding is a zero vector"),
     ):
         refuse_rows(_at(used[wrong], len(embeddings)), problem)
     values /= np.where(lengths > 0.0, lengths, 1.0)[:, None]

@@ -17,6 +17,7 @@ def test_each_fold_is_decided_at_the_best_threshold_of_the_others():
     # Fold 7 alone would choose .5; fold 9 sets .25 for it, which accepts .4 wrongly; .5 refuses .3 wrongly.
     found = pair_accuracy(scored([0.4, 0.6, 0.2, 0.3], [0, 1, 0, 1], [7, 7, 9, 9]))
     assert (found.mean, found.by_fold, found.thresholds, found.note) == (0.5, (0.5, 0.5), (0.25, 0.5), "")
+    assert found.folds == (7, 9)
     assert found.low is not None and found.high is not None and found.low < 0.5 < found.high
 
 

@@ -24,7 +24,7 @@ from countenance.data.protocols.face_pairs import (
     consecutive_folds,
     read_parquet_pairs,
 )
-from countenance.data.protocols.row_origins import TextFile, refuse_rows
+from countenance.data.protocols.row_origins import JoinedRows, TextFile, refuse_rows
 from countenance.data.protocols.template_protocol import Names, Truths
 from countenance.errors import DataError
 
@@ -123,6 +123,7 @@ def read_rfw(folder: Path, *, suffix: str = ".jpg") -> FacePairs:
         mated=np.concatenate([pairs.mated for pairs in lists]),
         fold=np.concatenate([pairs.fold for pairs in lists]),
         group=np.repeat(np.array(races, dtype=np.object_), [len(pairs) for pairs in lists]),
+        origin=JoinedRows(tuple(pairs.origin for pairs in lists), tuple(len(pairs) for pairs in lists)),
     )
 
 

@@ -109,6 +109,8 @@ def test_a_folder_of_rfw_joins_the_races(tmp_path: Path):
     assert len(pairs) == 80 and pairs.first[0] == "Asian/m.00/m.00_0001.jpg"
     assert pairs.group is not None and pairs.group.tolist() == ["Asian"] * 40 + ["Indian"] * 40
     assert np.bincount(pairs.fold).tolist() == [8] * 10
+    # Beyond the first list's header and its 40 pairs.
+    assert pairs.origin.place(41) == f"{tmp_path}/txts/Indian/Indian_pairs.txt, line 3"
     (tmp_path / "other").mkdir()
     write_lines(tmp_path / "other" / "Asian_pairs.txt", rfw_lines())
     with pytest.raises(DataError, match="holds two lists for one race"):

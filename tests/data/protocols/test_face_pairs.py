@@ -19,6 +19,7 @@ from countenance.data.protocols.face_pairs import (
     read_parquet_pairs,
     write_parquet_pairs,
 )
+from countenance.data.protocols.row_origins import InMemory
 from countenance.errors import DataError
 
 
@@ -41,6 +42,13 @@ def test_photos_are_listed_once_and_found_in_any_list():
     assert pairs.photos().tolist() == ["ann/1", "ann/2", "bob/1", "cem/1"]
     first, second = pairs.rows_among(["cem/1", "ann/2", "none", "ann/1", "bob/1"])
     assert first.tolist() == [3, 3, 4] and second.tolist() == [1, 4, 0]
+
+
+def test_pairs_of_some_folds_keep_their_places():
+    pairs = replace(small_pairs(), fold=np.array([2, 0, 2]), origin=InMemory("pairs in x.bin")).of_folds([2, 5])
+    assert pairs.first.tolist() == ["ann/1", "bob/1"] and pairs.mated.tolist() == [True, False]
+    assert pairs.group is not None and pairs.group.tolist() == ["x", "y"] and pairs.fold.tolist() == [2, 2]
+    assert pairs.origin.place(1) == "row 2 of the pairs in x.bin"
 
 
 def test_a_photo_that_is_not_listed_is_told_by_its_pair_and_not_by_name():
@@ -87,7 +95,8 @@ def test_pairs_come_back_from_parquet(tmp_path: Path, grouped: bool):
     pairs = small_pairs() if grouped else replace(small_pairs(), group=None)
     write_parquet_pairs(pairs, tmp_path / "deep" / "pairs.parquet")
     found = read_parquet_pairs(tmp_path / "deep" / "pairs.parquet")
-    for name in vars(pairs):
+    assert found.origin.place(2) == f"{tmp_path}/deep/pairs.parquet, row 2"
+    for name in ("first", "second", "mated", "fold", "group"):
         mine, theirs = getattr(pairs, name), getattr(found, name)
         assert (mine is None) == (theirs is None)
         if mine is not None:
