@@ -118,12 +118,13 @@ def protocols(draw: st.DrawFn) -> TemplateProtocol:
         )
     )
     cut = draw(st.integers(0, len(ids)))
+    enrolled = draw(st.sets(st.sampled_from(ids)))
     galleries = tuple(
-        Gallery(name, np.array(part), np.array([subject_of[template] for template in part]))
+        Gallery(name, np.array(list(one_each.values())), np.array(list(one_each)))
         for name, part in (("G1", ids[:cut]), ("G2", ids[cut:]))
-        if part
+        if (one_each := {subject_of[template]: template for template in part if template in enrolled})
     )
-    searched = draw(st.lists(st.sampled_from(ids), unique=True))
+    searched = sorted(set(ids) - enrolled)
     return TemplateProtocol(
         name=draw(st.sampled_from(["ijbb", "ijbc"])),
         samples=SampleTable(
