@@ -15,6 +15,8 @@ import pandas as pd
 from pydantic import Field
 
 from countenance.assessment.arrays import FloatArray
+from countenance.assessment.attribute_assessment import AttributeConfiguration
+from countenance.assessment.attribute_report import AttributeReport, report_attributes
 from countenance.assessment.cost import CostModel, cost_optimal_threshold
 from countenance.assessment.intervals import Rate, Resampling
 from countenance.assessment.pairs import ComparisonPairs, ComparisonScores
@@ -89,13 +91,15 @@ class HeldOutAssessment(Result):
     """Everything that was measured of one model.
 
     ``tasks`` are keyed by task, ``by_source`` by source and task (identity apart: people are compared across sources,
-    and a source has the tasks that it is labelled for); ``tar`` and ``templates`` follow the configured FARs;
+    and a source has the tasks that it is labelled for); ``attributes`` is what ``countenance evaluate attributes``
+    reports of the test faces; ``tar`` and ``templates`` follow the configured FARs;
     ``calibrated`` are thresholds of the validation people.
     """
 
     model: str
     tasks: Mapping[str, Measurement]
     by_source: Mapping[str, Mapping[str, Measurement]]
+    attributes: AttributeReport
     tar: tuple[TarAtFar, ...]
     template_tar: tuple[TarAtFar, ...]
     calibrated: tuple[ThresholdAtFar, ...]
@@ -152,12 +156,27 @@ def assess(
         model=model,
         tasks={**attribute_tasks(test, configuration.resampling), "identity": headline},
         by_source=tasks_by_source(test, configuration.resampling),
+        attributes=_attributes(model, manifest, outputs, configuration),
         tar=tar_at_far(scores.mated, scores.non_mated, configuration.fars),
         template_tar=template_tar(named, configuration),
         calibrated=tuple(threshold_at_far(calibration.non_mated, far) for far in configuration.fars),
         operating=operating_point(calibration, scores, configuration.cost, configuration.operating_far),
         subjects=int(named["subject_id"].nunique()),
         faces=int(test["is_face"].sum()),
+    )
+
+
+def _attributes(
+    model: str, manifest: pd.DataFrame, outputs: pd.DataFrame, configuration: AssessmentConfiguration
+) -> AttributeReport:
+    """The test faces' attributes as the field reports them."""
+    labels = manifest[manifest["split"] == "test"]
+    return report_attributes(
+        outputs[outputs["face_id"].isin(labels["face_id"])],
+        labels,
+        model=model,
+        protocol="manifest, test",
+        configuration=AttributeConfiguration(resampling=configuration.resampling),
     )
 
 

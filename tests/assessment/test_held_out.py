@@ -182,6 +182,18 @@ EVERYTHING = {
 }
 
 
+def test_attributes_are_those_that_the_command_reports_of_the_test_faces():
+    model = MODEL.assign(**EVERYTHING)
+    attributes = assess("student", PEOPLE, model, SETTINGS).attributes
+    assert (attributes.kind, attributes.model, attributes.protocol["name"]) == (
+        "attributes",
+        "student",
+        "manifest, test",
+    )
+    assert attributes.protocol["faces"] == int((PEOPLE["split"] == "test").sum())
+    assert {"gender.accuracy", "pose.yaw_within_15", "landmarks.5.eye_centres.error"} <= set(attributes.figures)
+
+
 def test_a_task_without_a_label_says_so():
     tasks = attribute_tasks(join_outputs(PEOPLE, MODEL.assign(**EVERYTHING), "test"), RESAMPLING)
     assert set(tasks) == {"face", "landmarks", "pose", "gender", "smile", "age"}
