@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from countenance.assessment.pair_report import assess_pairs
+from countenance.assessment.template_report import assess_templates
+from countenance.assessment.templates import aggregate_templates
+from countenance.commands import main
+from countenance.data.protocols.made_protocol import made_protocol
+
+from ..reporting.comparison_samples import MADE, template_report
+
+
+def written(folder: Path, name: str, report: dict[str, Any]) -> str:
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(report))
+    return str(path)
+
+
+def people(seed: int = 0) -> pd.DataFrame:
+    rows = [
+        {"face_id": f"{subject}-{photo}", "subject_id": f"s{subject}", "photo_sha256": f"{subject}-{photo}"}
+        for subject in range(24)
+        for photo in range(5)
+    ]
+    return pd.DataFrame(rows)
+
+
+def assessed(model: str, noise: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The real reports of a made-up model: on a made protocol of templates, and on pairs of photos."""
+    generator = np.random.default_rng(5)
+    faces = people()
+    centres = {subject: generator.normal(size=16) for subject in faces["subject_id"].unique()}
+    made = made_protocol(faces, generator=np.random.default_rng(1), name="people").protocol
+    samples = made.samples
+    owners = [f"s{name.split('-')[0]}" for name in samples.names]
+    embeddings = np.stack([centres[owner] for owner in owners]) + noise * generator.normal(size=(len(owners), 16))
+    templates = aggregate_templates(embeddings, samples.templates, samples.media)
+    on_templates = assess_templates(templates, made, fars=(1e-3, 1e-2, 1e-1), roc_points=50, model=model)
+    codes = pd.factorize(np.array(owners))[0]
+    first, second = generator.integers(0, len(owners), (2, 900))
+    first, second = first[first != second], second[first != second]
+    mated = codes[first] == codes[second]
+    on_pairs = assess_pairs(
+        embeddings, first, second, mated, np.arange(len(first)) % 3, name="random pairs", model=model
+    )
+    return on_templates.to_dict(), on_pairs.to_dict()
+
+
+def test_reports_of_the_real_assessment_become_a_table_and_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    given = []
+    for label, noise in (("candidate", 0.8), ("champion", 1.2)):
+        for name, report in zip(("templates", "pairs"), assessed(f"model of {label}", noise), strict=True):
+            given.append(f"{label}={written(tmp_path, f'{label}-{name}', report)}")
+    page = tmp_path / "pages" / "compared.html"
+    assert main(["evaluate", "compare", *given, "--out", str(page), "--title", "Two models"]) == 0
+    said = capsys.readouterr().out
+    assert "model of candidate (candidate)" in said and "random pairs" in said and "people" in said
+    assert "Difference to the" in said and "paired by fold" in said
+    html = page.read_text()
+    assert "<h1>Two models</h1>" in html and html.count("<svg") == 5
+    assert list(page.parent.iterdir()) == [page]
+
+
+def test_json_has_the_same_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    report = written(tmp_path, "a", template_report("a", 5.0, MADE))
+    assert main(["evaluate", "compare", f"candidate={report}", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["title"] == "test-people" and told["models"][0]["figures"][0]["value"] == "not measurable"
+
+
+def test_a_word_that_is_no_role_with_a_report_is_wrong_usage(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "compare", "report.json"])
+    assert stopped.value.code == 2
+    assert "write ROLE=REPORT.json, such as candidate=report.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "There is no report at "),
+        ("{", "can't be read as JSON"),
+        ("[1]", "is no report"),
+        ('{"kind": 3}', "kind"),
+    ],
+)
+def test_what_is_no_report_is_told_in_one_sentence_and_nothing_is_written(
+    text: str | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    report, page = tmp_path / "report.json", tmp_path / "page.html"
+    if text is not None:
+        report.write_text(text)
+    assert main(["evaluate", "compare", f"candidate={report}", "--out", str(page)]) == 1
+    said = capsys.readouterr()
+    assert words in said.err and str(report) in said.err and said.err.count("\n") == 1
+    assert said.out == "" and not page.exists()
+
+
+def test_models_of_different_protocols_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    one = written(tmp_path, "one", template_report("a", 5.0))
+    other = written(tmp_path, "other", template_report("b", 5.0, MADE))
+    assert main(["evaluate", "compare", f"candidate={one}", f"champion={other}"]) == 1
+    assert "different protocols can't share a table" in capsys.readouterr().err
