@@ -5,6 +5,7 @@ A row that can't be used is told with its place in both files: the row of the em
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,7 @@ def templates_of(
     from countenance.assessment.arrays import RowError
     from countenance.assessment.templates import TemplateSums
     from countenance.errors import DataError
-    from countenance.learning.finished_embeddings import finished_rows
+    from countenance.learning.finished_embeddings import finished_values
     from countenance.progress import track
 
     samples, path = protocol.samples, embeddings.path
@@ -143,7 +144,8 @@ def templates_of(
         again = "embed the sample again, or have it recorded as a failure (countenance embed --record-unusable)"
         raise _placed(error, path, origin, again) from error
     try:
-        return sums.finish(lambda rows: finished_rows(path, rows))
+        opened = functools.cache(lambda: finished_values(path))
+        return sums.finish(lambda rows: opened()[rows])
     except RowError as error:
         raise _placed(error, path, origin, "mend its detector scores, leave them out, or drop the template") from error
 

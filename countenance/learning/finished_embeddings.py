@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def finished_blocks(out: Path, *, wait: bool = True, give_up_after_s: float | No
 
         for block in finished_blocks(out):
             sums.add(block.first_row, block.values, block.failed)
-        templates = sums.finish(lambda rows: finished_rows(out, rows))
+        templates = sums.finish(finished_values(out).__getitem__)
 
     Where failures are recorded, the rows of ``block.failed`` are zeros, of which no template can be made.
 
@@ -129,8 +129,8 @@ def embedding_plan(out: Path) -> EmbeddingPlan:
     return _look(out).plan
 
 
-def finished_rows(out: Path, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-    """Some rows of which the blocks are finished, [K, D] or [K, 2, D], in memory.
+def finished_values(out: Path) -> NDArray[np.float32]:
+    """All rows, [N, D] or [N, 2, D], mapped, also where the file isn't given its name yet; some may be unfinished.
 
     Raises:
         DataError: there is no such file, or it is damaged.
@@ -139,7 +139,7 @@ def finished_rows(out: Path, rows: NDArray[np.integer[Any]]) -> NDArray[np.float
         state = _look(out)
         # It may be given its name just now: look again.
         with suppress(FileNotFoundError):
-            return np.array(_mapped(state.array, state.plan)[rows])
+            return _mapped(state.array, state.plan)
     raise DataError(f"{out} is moved about while it is read: leave it in its place.")
 
 
