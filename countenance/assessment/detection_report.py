@@ -208,7 +208,14 @@ def _drawn(resampling: Resampling) -> dict[str, Any]:
 
 
 def _thinned(**columns: AnyArray) -> dict[str, tuple[float, ...]]:
-    """At most so many points, both ends kept."""
+    """About so many points at most, both ends kept: half of them evenly spread over the thresholds' ranks, and half over
+    the found faces, most of which come within the first few ranks."""
     length = len(next(iter(columns.values())))
-    places = np.unique(np.linspace(0, length - 1, min(CURVE_POINTS, length)).round().astype(np.int64))
+    if length > CURVE_POINTS:
+        gained = np.asarray(columns["recall"] if "recall" in columns else columns["discrete"], dtype=np.float64)
+        steps = np.searchsorted(np.maximum.accumulate(gained), np.linspace(0, gained.max(), CURVE_POINTS // 2))
+        ranks = np.linspace(0, length - 1, CURVE_POINTS // 2).round().astype(np.int64)
+        places = np.union1d(ranks, steps)
+    else:
+        places = np.arange(length)
     return {name: tuple(np.asarray(values, dtype=np.float64)[places].tolist()) for name, values in columns.items()}

@@ -89,11 +89,17 @@ def test_any_labelled_photos_by_hand():
     assert {figure.value for figure in empty.figures.values()} == {None}
 
 
-def test_long_curves_are_thinned_with_both_ends_kept():
-    scores = [number / 1000 for number in range(1000)]
-    curve = wider([[NOBODY] * 1000, [FACE]], [scores, [2.0]]).curves["hard"]
-    assert len(curve["threshold"]) == CURVE_POINTS
-    assert (curve["threshold"][0], curve["threshold"][-1]) == (2.0, 0.0)
+def test_long_curves_are_thinned_with_both_ends_and_the_quick_gain_of_recall_kept():
+    # A hundred faces are found at once, and then nothing but false boxes.
+    faces = [(100.0 * face, 0.0, 9.0, 9.0) for face in range(100)]
+    scores = [3 + face / 1000 for face in range(100)] + [number / 10_000 for number in range(9_900)]
+    report = report_found_boxes(
+        [faces], [faces + [NOBODY] * 9_900], [scores], model=None, protocol="ours", resampling=QUICK
+    )
+    curve = report.curves["all"]
+    assert len(curve["threshold"]) <= CURVE_POINTS
+    assert (curve["threshold"][0], curve["threshold"][-1]) == (scores[99], 0.0)
+    assert sum(recall < 1 for recall in curve["recall"]) > 50
 
 
 def test_every_report_is_json_and_comes_back_from_it():
