@@ -208,8 +208,8 @@ def _drawn(resampling: Resampling) -> dict[str, Any]:
 
 
 def _thinned(**columns: AnyArray) -> dict[str, tuple[float, ...]]:
-    """About so many points at most, both ends kept: half of them evenly spread over the thresholds' ranks, and half over
-    the found faces, most of which come within the first few ranks."""
+    """At most so many points, both ends kept: half of them evenly spread over the thresholds' ranks, and half over the
+    found faces, most of which come within the first few ranks."""
     length = len(next(iter(columns.values())))
     if length > CURVE_POINTS:
         gained = np.asarray(columns["recall"] if "recall" in columns else columns["discrete"], dtype=np.float64)
