@@ -10,6 +10,7 @@ REPORTS = (
     "validation_report",
     "training_metrics",
     "evaluation_report",
+    "template_report",
     "bias_report",
     "distillation_by_group",
     "gate_report",

@@ -19,6 +19,7 @@ NOTHING: dict[str, Any] = {
     "validation": {},
     "ingestion": {},
     "evaluation": {},
+    "templates": {},
     "bias": {},
     "distillation_by_group": {},
     "gates": {},
@@ -102,6 +103,13 @@ def test_the_page_is_well_formed_and_no_id_is_given_twice() -> None:
     assert inner <= set(reader.ids)
 
 
+def test_a_run_without_a_protocol_of_templates_says_why() -> None:
+    missing = {"protocol": None, "models": {}, "note": "1 of 9 test people have two photos."}
+    text = Reader(evaluated(templates=missing)).text
+    assert "Templates of several photos were not measured: 1 of 9 test people have two photos." in text
+    assert "Templates, as IJB reports them" not in text
+
+
 def test_the_same_run_gives_the_same_page() -> None:
     assert evaluated() == evaluated()
 
@@ -117,7 +125,8 @@ def test_every_room_is_told() -> None:
     text = Reader(page()).text
     for words in (
         "What distillation gained",
-        "Template to template: TAR by FAR",
+        "Templates, as IJB reports them",
+        "What a threshold costs",
         "v2 AdaDistill on templates of teacher",
         "AdaDistill, weighted alpha: 88.0 % 1:1 accuracy against 82.0 % of the student alone",
         "The best is student 2, mobilefacenet on 64 x 64 pixels, width 0.75, blocks 4-6-2: TAR 83.0 %",
