@@ -60,13 +60,15 @@ def embed_templates(protocol: Any, **outputs: pd.DataFrame) -> Any:
     return embeddings_of_samples(protocol, outputs)
 
 
-def assess_templates(protocol: Any, embeddings: Any, parameters: dict[str, Any]) -> Any:
+def assess_templates(protocol: Any, embeddings: Any, parameters: dict[str, Any], evaluation: dict[str, Any]) -> Any:
     """The report of every model on the protocol; the command gives the same one."""
+    from countenance.assessment.held_out import AssessmentConfiguration
     from countenance.configuration import narrow
     from pipelines.evaluation.templates import TemplateConfiguration, assess_on_templates
 
     configuration = narrow(TemplateConfiguration, parameters, where="parameters_evaluation.yml")
-    return assess_on_templates(protocol, embeddings, configuration)
+    headline_far = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml").headline_far
+    return assess_on_templates(protocol, embeddings, configuration, headline_far)
 
 
 def assess_models(

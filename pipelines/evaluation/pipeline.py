@@ -49,7 +49,7 @@ def create_pipeline() -> Pipeline:
         ),
         node(
             assess_templates,
-            ["template_protocol", "template_embeddings", "params:template_protocol"],
+            ["template_protocol", "template_embeddings", "params:template_protocol", "params:evaluation"],
             "template_report",
             name="assess_templates",
         ),

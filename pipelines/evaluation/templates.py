@@ -34,7 +34,8 @@ class TemplateConfiguration(Configuration):
 
     ``samples_per_template`` and ``probes_per_subject`` are limits; of a person's photos at most half form the gallery
     template. With ``frames_per_video`` above 1 every second medium is a video of so many photos, so that the mean
-    within media is put to use as on IJB. One of ``fars`` is the headline FAR of the evaluation.
+    within media is put to use as on IJB. The headline FAR of the evaluation is
+    measured beside ``fars``.
     """
 
     seed: int = Field(ge=0)
@@ -107,14 +108,18 @@ def assess_on_templates(
     protocol: TemplateProtocol | MissingProtocol,
     embeddings: Mapping[str, NDArray[np.float32]],
     configuration: TemplateConfiguration,
+    headline_far: float,
 ) -> dict[str, Any]:
-    """The report of every model on the protocol, by model; without a protocol there are none, and ``note`` says why."""
+    """The report of every model on the protocol, by model; without a protocol there are none, and ``note`` says why.
+
+    The headline FAR is one of those that are measured, whether it is configured or not.
+    """
     if isinstance(protocol, MissingProtocol):
         return {"protocol": None, "models": {}, "note": protocol.reason}
-    samples = protocol.samples
+    samples, fars = protocol.samples, sorted({*configuration.fars, headline_far})
     reports = {}
     for model, rows in track(embeddings.items(), what="Assessing templates", total=len(embeddings), unit="model"):
         templates = aggregate_templates(np.asarray(rows), samples.templates, samples.media)
-        report = assess_templates(templates, protocol, fars=configuration.fars, roc_points=ROC_POINTS, model=model)
+        report = assess_templates(templates, protocol, fars=fars, roc_points=ROC_POINTS, model=model)
         reports[model] = report.to_dict()
     return {"protocol": {"name": protocol.name, **protocol.counts()}, "models": reports, "note": ""}

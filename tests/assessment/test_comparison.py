@@ -123,7 +123,7 @@ def test_the_headline_numbers_hold_what_was_measured_on_templates(report):
 
 
 def test_a_template_report_without_the_headline_far_is_refused_and_one_without_galleries_has_no_rank():
-    with pytest.raises(AssessmentError, match="not measured at the headline FAR of 0.25: add it to 'fars' under"):
+    with pytest.raises(AssessmentError, match="not measured at the headline FAR of 0.25: run the evaluation pipeline"):
         template_numbers(on_templates((0.01, 0.5)), 0.25)
     assert template_numbers(on_templates((0.25, 0.5)) | {"identification": None}, 0.25) == {"template_tar": 0.5}
 

@@ -87,7 +87,7 @@ def test_too_few_people_are_said_and_stop_nothing(
     assert isinstance(found, MissingProtocol) and words in found.reason
     assert f"Templates are not measured: {words}" in caplog.text
     assert embeddings_of_samples(found, {"v1": said(PEOPLE)}) == {}
-    assert assess_on_templates(found, {}, SETTINGS) == {"protocol": None, "models": {}, "note": found.reason}
+    assert assess_on_templates(found, {}, SETTINGS, 0.25) == {"protocol": None, "models": {}, "note": found.reason}
 
 
 def test_two_faces_of_one_photo_are_no_second_photo() -> None:
@@ -112,7 +112,7 @@ def test_a_face_of_the_protocol_without_an_embedding_is_counted_and_refused() ->
 
 def test_people_who_lie_apart_are_found_and_told_apart() -> None:
     protocol = made()
-    report = assess_on_templates(protocol, embeddings_of_samples(protocol, {"v1": said(PEOPLE)}), SETTINGS)
+    report = assess_on_templates(protocol, embeddings_of_samples(protocol, {"v1": said(PEOPLE)}), SETTINGS, 0.25)
     assert report["note"] == "" and report["protocol"] == report["models"]["v1"]["protocol"]
     few, quarter = report["models"]["v1"]["verification"]
     # Three templates times four probes, three of them mated: nine pairs of strangers, of which two may be let in.
@@ -120,6 +120,12 @@ def test_people_who_lie_apart_are_found_and_told_apart() -> None:
     assert (quarter["tar"], quarter["accepted"], quarter["false_accepts"]) == (1.0, 3, 2)
     assert report["models"]["v1"]["identification"]["ranks"][0]["rate"] == 1.0
     json.dumps(report, allow_nan=False)
+
+
+def test_the_headline_rate_is_measured_though_it_is_not_configured() -> None:
+    protocol = made()
+    report = assess_on_templates(protocol, embeddings_of_samples(protocol, {"v1": said(PEOPLE)}), SETTINGS, 0.125)
+    assert [row["far"] for row in report["models"]["v1"]["verification"]] == [0.01, 0.125, 0.25]
 
 
 def test_a_protocol_comes_back_from_its_folder_and_gives_way_to_the_reason_why_there_is_none(tmp_path: Path) -> None:
@@ -153,7 +159,8 @@ def test_the_command_gives_the_rooms_numbers_from_the_files_that_the_room_wrote(
     assert main(["evaluate", "ijb", *files, "--name", "v1", "--out", str(out)]) == 0
     by_command = json.loads(out.read_text())
     fars = tuple(row["far"] for row in by_command["verification"])
-    by_room = assess_on_templates(protocol, embeddings, SETTINGS.model_copy(update={"fars": fars}))["models"]["v1"]
+    settings = SETTINGS.model_copy(update={"fars": fars})
+    by_room = assess_on_templates(protocol, embeddings, settings, fars[0])["models"]["v1"]
     assert {name: by_room[name] for name in by_room if name != "roc"} == {
         name: by_command[name] for name in by_command if name != "roc"
     }

@@ -164,7 +164,7 @@ def templates() -> dict[str, Any]:
     rows, configuration = manifest(), TemplateConfiguration(seed=1)
     protocol = protocol_of_test_people(rows, configuration)
     embeddings = embeddings_of_samples(protocol, {model: said_by(model, rows) for model in NAMES})
-    return assess_on_templates(protocol, embeddings, configuration)
+    return assess_on_templates(protocol, embeddings, configuration, ASSESSMENT.headline_far)
 
 
 @cache
