@@ -21,8 +21,8 @@ from countenance.errors import AssessmentError
 
 # Of the grid that is held at a time, 300 MB: as much as IJB-C needs, so that its pairs need not be put in order.
 BLOCK_CELLS: Final = 75_000_000
-# Pairs handled at a time where a copy of all would take more memory than their scores do; so few that the copies stay in
-# the cache and in memory that the process has already.
+# Pairs handled at a time where a copy of all would take more memory than their scores do; so few that the copies stay
+# in the cache.
 PART: Final = 16_384
 # Pairs whose rows are gathered at a time: with many more they fall out of the processor's cache.
 GATHERED_PAIRS: Final = 1024

@@ -125,7 +125,7 @@ def templates_of(
         DataError: there are other rows than samples, or a row can't be used; the text names both places.
     """
     from countenance.assessment.arrays import RowError
-    from countenance.assessment.templates import TemplateSums
+    from countenance.assessment.template_sums import TemplateSums
     from countenance.errors import DataError
     from countenance.learning.finished_embeddings import finished_values
     from countenance.progress import track

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from countenance.assessment.template_report import assess_templates
-from countenance.assessment.templates import aggregate_templates
+from countenance.assessment.template_sums import aggregate_templates
 from countenance.configuration import Configuration
 from countenance.data.protocols.made_protocol import GALLERIES, made_protocol
 from countenance.data.protocols.template_protocol import TemplateProtocol

@@ -14,8 +14,9 @@ from countenance.assessment.sample_failures import SampleFailures
 from countenance.assessment.sorted_scores import SortedScores
 from countenance.assessment.template_intervals import tar_intervals
 from countenance.assessment.template_scores import TemplatePairScores
+from countenance.assessment.template_sums import TemplateSums, aggregate_templates
 from countenance.assessment.template_verification import roc_curve, template_tar_at_far
-from countenance.assessment.templates import TemplateOptions, Templates, TemplateSums, aggregate_templates
+from countenance.assessment.templates import TemplateOptions, Templates
 from countenance.assessment.verification import BELOW_ALL, tar_at_far
 from countenance.errors import AssessmentError
 from tests.assessment.template_worlds import scored_pairs, templates_of, unit

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.assessment.template_report import TemplateReport, assess_templates
-from countenance.assessment.templates import TemplateOptions, Templates, aggregate_templates
+from countenance.assessment.template_sums import aggregate_templates
+from countenance.assessment.templates import TemplateOptions, Templates
 from countenance.data.protocols.template_protocol import (
     Gallery,
     Probes,

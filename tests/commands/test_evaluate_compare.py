@@ -8,7 +8,7 @@ import pytest
 
 from countenance.assessment.pair_report import assess_pairs
 from countenance.assessment.template_report import assess_templates
-from countenance.assessment.templates import aggregate_templates
+from countenance.assessment.template_sums import aggregate_templates
 from countenance.commands import main
 from countenance.data.protocols.made_protocol import made_protocol
 

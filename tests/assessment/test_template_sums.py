@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countenance.assessment.templates import CHUNK_ROWS, TemplateOptions, TemplateSums, aggregate_templates
+from countenance.assessment.template_sums import CHUNK_ROWS, TemplateSums, aggregate_templates
+from countenance.assessment.templates import TemplateOptions
 from countenance.errors import AssessmentError
 
 
