@@ -147,7 +147,7 @@ def cmc_plot(table: ComparedProtocol, looks: Mapping[str, Series], marks: Anchor
     """The share of mated probes found within a rank, over the ranks that were measured; None without any."""
     with drawing():
         figure, (axis,) = panels(8.6, 3.6)
-        lines = []
+        drawn = []
         for model in table.models:
             points = _found_within(model)
             if points:
@@ -155,8 +155,8 @@ def cmc_plot(table: ComparedProtocol, looks: Mapping[str, Series], marks: Anchor
                 look = looks[model.label]
                 style = {"color": look.colour, "marker": look.marker, "linestyle": look.dash}
                 axis.plot(ranks, rates, linewidth=_width(model), label=look.label, **style)
-                lines.append(Line(model.heading, look.colour, ranks, rates))
-        if not lines:
+                drawn.append(model.heading)
+        if not drawn:
             return None
         published = [
             (float(rank), 100.0 * rate, str(anchor.number))
@@ -169,10 +169,10 @@ def cmc_plot(table: ComparedProtocol, looks: Mapping[str, Series], marks: Anchor
         axis.set(title=f"CMC, {title_of(table, marks)}", xlabel="rank", ylabel="found within it, %")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         label_marks(axis, published)
-        label_lines(axis, lines)
+        # So few ranks are measured that names on the lines would cover one another.
         legend_below(figure, axis, columns=3)
         alt = f"CMC curves on {title_of(table, marks)}: share of mated probes found within a rank, a line each for "
-        alt += f"{', '.join(line.name for line in lines)}; the numbers are in the table."
+        alt += f"{', '.join(drawn)}; the numbers are in the table."
         return finished(figure, name=name, alt=alt)
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from countenance.assessment.kpi import KpiSheet
 from countenance.reporting import measured_sections, multitask_sections, sections, source_sections
-from countenance.reporting.comparison_page import template_section
+from countenance.reporting.comparison_page import ComparisonSection, template_section
 from countenance.reporting.comparison_reports import CANDIDATE, TEACHER
 from countenance.reporting.compatibility_sections import compatibility_plot, compatibility_section
 from countenance.reporting.faces import FacePicture, face_context
@@ -109,7 +109,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "gain": measured_sections.gain_section(inputs.evaluation),
         "headline_far": inputs.evaluation.get("headline_far"),
         "identity": measured_sections.identity_section(inputs.evaluation, names),
-        "templates": template_section(inputs.templates, names, _roles(inputs), inputs.rollout.get("champion")),
+        "templates": _template_section(inputs),
         "templates_missing": inputs.templates.get("note", ""),
         "money": money_section(inputs.evaluation, names),
         "operating": measured_sections.operating_section(inputs.evaluation, names),
@@ -135,8 +135,16 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
     }
 
 
-def _roles(inputs: ReportInputs) -> dict[str, str]:
-    return dict.fromkeys(inputs.gates, CANDIDATE) | {TEACHER: TEACHER}
+def _template_section(inputs: ReportInputs) -> ComparisonSection | None:
+    """The teacher always stands beside the others: under its own name, or as the role of the model that it is."""
+    models, names = inputs.templates.get("models", {}), dict(inputs.names)
+    roles = dict.fromkeys(inputs.gates, CANDIDATE)
+    if TEACHER in models and TEACHER not in names:
+        said = {**models[TEACHER], "model": None}
+        twin = next((model for model in names if model in models and {**models[model], "model": None} == said), TEACHER)
+        names.setdefault(twin, TEACHER)
+        roles[twin] = TEACHER
+    return template_section(inputs.templates, names, roles, inputs.rollout.get("champion"))
 
 
 def _plots(inputs: ReportInputs) -> dict[str, Any]:

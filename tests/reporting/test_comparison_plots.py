@@ -25,10 +25,11 @@ def texts(svg: Markup | None) -> list[str]:
 
 
 def test_every_line_has_its_name_on_it_and_its_role_in_the_legend():
-    for plot in plots_of(three()).values():
+    for kind, plot in plots_of(three()).items():
         shown = texts(plot)
         for name, role in (("v2 AdaDistill", "candidate"), ("v1 student alone", "champion"), ("IResNet50", "teacher")):
-            assert name in shown and f"{name} ({role})" in shown
+            assert f"{name} ({role})" in shown
+            assert (name in shown) == (kind != "cmc"), "names would cover one another on so few ranks"
 
 
 def test_lines_differ_in_their_dashes_so_that_they_read_without_colour():

@@ -11,7 +11,7 @@ from countenance.reporting.page import render_report
 from countenance.reporting.sheet import kpi_sheet
 
 from .samples import ablation, costs, curves, detection, monitoring, rollout, validation, whole_report
-from .small_run import NAMES, assessed
+from .small_run import NAMES, assessed, templates
 
 HOSTILE = "</title><script>alert('x')</script> \"&"
 NOTHING: dict[str, Any] = {
@@ -108,6 +108,21 @@ def test_a_run_without_a_protocol_of_templates_says_why() -> None:
     text = Reader(evaluated(templates=missing)).text
     assert "Templates of several photos were not measured: 1 of 9 test people have two photos." in text
     assert "Templates, as IJB reports them" not in text
+
+
+def with_teacher(report: dict[str, Any]) -> str:
+    """What the section on templates says where the run has no heading for the teacher, and its report is this one."""
+    names = {model: name for model, name in NAMES.items() if model != "teacher"}
+    models = templates()["models"] | {"teacher": report}
+    text = Reader(evaluated(names=names, templates=templates() | {"models": models})).text
+    return text[text.index("Templates, as IJB reports them") :]
+
+
+def test_a_teacher_that_is_one_of_the_networks_is_told_by_its_role_and_another_one_by_a_row_of_its_own() -> None:
+    student = templates()["models"]["student_alone"] | {"model": "teacher"}
+    assert f"{NAMES['student_alone']} teacher" in with_teacher(student)
+    stranger = with_teacher(student | {"failures": {"samples": 1, "templates": 0, "pairs": 0}})
+    assert f"{NAMES['student_alone']} teacher" not in stranger and " teacher " in stranger
 
 
 def test_the_same_run_gives_the_same_page() -> None:
