@@ -59,10 +59,15 @@ def _add_make(actions: Any) -> None:
         "make",
         help="make a protocol of IJB's shape from a manifest of faces whose people are known",
         description="Split the people with two or more photos over two galleries, each with a gallery template and "
-        "probe templates of other photos. Samples are named by their face_id; nothing says who it is.",
+        "probe templates of other photos. Samples are named by their face_id (of a .csv: their photo).",
     )
     at_least_one = number(int, least=1)
-    make.add_argument("manifest", type=Path, metavar="MANIFEST", help="a manifest of faces (.parquet)")
+    make.add_argument(
+        "manifest",
+        type=Path,
+        metavar="MANIFEST",
+        help="a manifest of faces (.parquet), or a .csv with photo, subject_id and perhaps five points x1 y1 ... x5 y5",
+    )
     make.add_argument("out", type=Path, metavar="OUT", help="the folder to write; a protocol there is replaced")
     make.add_argument("--split", default="test", metavar="NAME", help="of the manifest, or 'all'; default: test")
     make.add_argument("--seed", type=number(int, least=0), default=0, metavar="N", help="of all draws; default: 0")
@@ -115,12 +120,13 @@ def _convert(arguments: argparse.Namespace) -> dict[str, Any]:
 def _make(arguments: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
+    from countenance.data.protocols.identity_lists import read_identities, with_listed_points
     from countenance.data.protocols.made_protocol import made_protocol
     from countenance.data.protocols.parquet_protocol import write_parquet_protocol
     from countenance.storage import file_sha256
 
     protocol = made_protocol(
-        _faces(arguments.manifest, arguments.split, arguments.medium),
+        read_identities(arguments.manifest, split=arguments.split, medium=arguments.medium),
         generator=np.random.default_rng(arguments.seed),
         name=arguments.name,
         samples_per_template=arguments.samples_per_template,
@@ -130,35 +136,11 @@ def _make(arguments: argparse.Namespace) -> dict[str, Any]:
         frames_per_video=arguments.frames_per_video,
         single_medium_probes=not arguments.leave_out_single_media,
     ).protocol
+    if arguments.manifest.suffix.lower() == ".csv":
+        protocol = with_listed_points(protocol, arguments.manifest)
     sources = {arguments.manifest.name: file_sha256(arguments.manifest)}
     write_parquet_protocol(protocol, arguments.out, sources=sources)
     return {"name": protocol.name, **protocol.counts()}
-
-
-def _faces(path: Path, split: str, medium: str) -> Any:
-    """The manifest's rows of a split. Any table with face_id, subject_id and the column of media will do."""
-    import pandas as pd
-    import pyarrow as pa
-
-    from countenance.errors import DataError
-
-    try:
-        manifest = pd.read_parquet(path)
-    except OSError as error:
-        raise DataError(f"The manifest {path} is missing: give a Parquet file with a row a face.") from error
-    except pa.ArrowInvalid as error:
-        raise DataError(f"The manifest {path} is not a readable Parquet file: write it again.") from error
-    needed = {"face_id", "subject_id", medium} | (set() if split == "all" else {"split"})
-    missing = sorted(needed - set(manifest.columns))
-    if missing:
-        raise DataError(f"The manifest {path} has no column '{missing[0]}': add it, or name another.")
-    if split == "all":
-        return manifest
-    faces = manifest[manifest["split"] == split]
-    if not len(faces):
-        known = ", ".join(f"'{name}'" for name in sorted(manifest["split"].dropna().unique()))
-        raise DataError(f"The manifest {path} has no face in the split '{split}': give one of {known}, or 'all'.")
-    return faces
 
 
 _ACTIONS: Final[dict[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {

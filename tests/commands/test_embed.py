@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from countenance.commands import main
 from countenance.data.crop_store import Crop, write_crop_store
 from countenance.data.photographs import encode_photo
+from countenance.data.protocols.parquet_protocol import read_parquet_protocol
 from tests.conftest import picture, write_jpeg
 from tests.learning.recognisers import write_recogniser
 
@@ -76,6 +78,23 @@ def test_packs_stores_and_aligned_pictures_need_no_points(recogniser: Path, tmp_
         out = tmp_path / f"{engine}.npy"
         assert embed(tmp_path / "pack.bin", "--model", model_file, "--engine", engine, "--out", out) == 0
     np.testing.assert_allclose(np.load(tmp_path / "openvino.npy"), np.load(tmp_path / "torch.npy"), atol=1e-4)
+
+
+def test_a_crop_store_gives_the_samples_of_a_protocol_in_the_protocols_order(recogniser: Path, tmp_path: Path):
+    with write_crop_store(tmp_path / "store", files=1) as store:
+        for number in range(8):
+            content = encode_photo(picture(112, 112, seed=number))
+            store.add(Crop(crop=f"face-{number}", owner=f"{number // 2}", aligned=content, box=None))
+    faces = [{"face_id": f"face-{n}", "subject_id": f"{n // 2}", "photo_sha256": f"{n}"} for n in range(8)]
+    pd.DataFrame(faces).to_parquet(tmp_path / "manifest.parquet")
+    made, out = tmp_path / "protocol", tmp_path / "E.npy"
+    assert main(["protocol", "make", str(tmp_path / "manifest.parquet"), str(made), "--split", "all"]) == 0
+    assert embed(tmp_path / "store", "--model", recogniser, "--out", tmp_path / "all.npy") == 0
+    assert embed(tmp_path / "store", "--points", made, "--model", recogniser, "--out", out) == 0
+    rows = [int(name.removeprefix("face-")) for name in read_parquet_protocol(made).samples.names]
+    assert rows != sorted(rows)
+    np.testing.assert_allclose(np.load(out), np.load(tmp_path / "all.npy")[rows], atol=1e-5)
+    assert main(["evaluate", "ijb", "--embeddings", str(out), "--protocol", str(made)]) == 0
 
 
 def test_a_spoilt_photo_stops_it_or_is_recorded(lfw_folder: Path, recogniser: Path, tmp_path: Path, capsys: Captured):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -70,6 +70,16 @@ def read_face_points(path: Path) -> FacePoints:
     is_headed = path.suffix.lower() == ".csv"
     columns = read_headed(path, _WITH_HEADER) if is_headed else read_columns(path, _WITHOUT_HEADER)
     return FacePoints(columns["name"], _stacked(columns), TextFile(path, header_lines=int(is_headed)))
+
+
+def has_points(path: Path) -> bool:
+    """Whether the header of a ``.csv`` names any of the columns of five points.
+
+    Raises:
+        DataError: the file is missing or has no rows.
+    """
+    optional = [replace(column, required=False) for column in _WITH_HEADER]
+    return len(read_headed(path, optional).keys() - {"name"}) > 0
 
 
 def read_photo_names(path: Path) -> Names:
