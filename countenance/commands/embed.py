@@ -153,6 +153,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _source(arguments: argparse.Namespace) -> CropSource:
     from countenance.data.crop_store import CropStore
     from countenance.data.protocols.face_points import read_face_points, read_photo_names, read_row_names
+    from countenance.data.protocols.row_origins import TextFile
     from countenance.errors import DataError
     from countenance.learning.aligned_crops import AlignedPictures, PhotosWithPoints, StoredCrops, pack_crops
 
@@ -168,7 +169,8 @@ def _source(arguments: argparse.Namespace) -> CropSource:
     if arguments.points is not None:
         return PhotosWithPoints(photos, read_face_points(arguments.points))
     if arguments.aligned is not None:
-        return AlignedPictures(photos, read_photo_names(arguments.aligned))
+        names = read_photo_names(arguments.aligned)
+        return AlignedPictures(photos, names, TextFile(arguments.aligned))
     if stored:
         return StoredCrops(CropStore(photos))
     raise DataError(f"Nothing tells where the faces in {photos} lie: give --points, or --aligned.")

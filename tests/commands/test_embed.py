@@ -103,7 +103,9 @@ def test_a_spoilt_photo_stops_it_or_is_recorded(lfw_folder: Path, recogniser: Pa
     given = [lfw_folder / "photos", "--points", lfw_folder / "faces.csv", "--model", recogniser, "--out", out]
     assert embed(*given) == 1
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said == "Photo Person_00/Person_00_0001.jpg (row 1) is not an image: restore the file or leave it out."
+    # By its place in the list: the photo's name is the person's.
+    place = f"1 ({lfw_folder / 'faces.csv'}, line 3)"
+    assert said == f"Photo {place} is not an image: restore the file or leave it out."
     assert not out.exists()
     assert embed(*given, "--record-unusable") == 0
     assert capsys.readouterr().out == f"{out}: 36 x 2 x 4 float32, failures: 1\n"
@@ -121,7 +123,7 @@ def test_what_cannot_be_embedded_is_told_in_one_sentence(
         ([photos, "--points", points, "--model", tmp_path / "none.onnx"], "none.onnx is not there"),
         ([photos, "--points", points, "--model", tmp_path / "none.gif"], "the ending of"),
         ([photos, "--points", points, "--model", recogniser, "--engine", "torch"], "can't run a teacher of the kind"),
-        ([photos / "Person_00", "--points", points, "--model", recogniser], "cannot be read: restore the file"),
+        ([photos / "Person_00", "--points", points, "--model", recogniser], "faces.csv, line 2) cannot be read"),
     ]:
         assert embed(*given, "--out", out) == 1
         said = capsys.readouterr()
