@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.assessment.arrays import FloatArray, IntArray
+from countenance.assessment.score_grid import on_grid
 from countenance.assessment.template_scores import float32_error_bound, gathered_scores
 from countenance.assessment.templates import Templates
 from countenance.assessment.verification import allowed_false_accepts
@@ -119,7 +120,7 @@ class GallerySearch:
     def _exact_row(self, probe: int) -> FloatArray:
         row = np.broadcast_to(self._templates.features64[probe], self._enrolled64.shape)
         # As gathered_scores adds, so that a score is the same number whichever way it is reached.
-        scores = np.asarray(np.einsum("pd,pd->p", row, self._enrolled64))
+        scores = on_grid(np.einsum("pd,pd->p", row, self._enrolled64))
         if self._enrolled_failed is not None:
             scores[self._enrolled_failed] = -np.inf
         return scores

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from countenance.assessment.arrays import BoolArray, FloatArray, IntArray
+from countenance.assessment.score_grid import STEP
 from countenance.assessment.sorted_scores import ExactBand, SortedScores, failed_count
 from countenance.assessment.verification import BELOW_ALL, TarAtFar, ThresholdAtFar, allowed_false_accepts
 
@@ -67,8 +68,8 @@ def nearest_roc_point(scores: SortedScores, far: float) -> TarAtFar:
         half *= WIDENING
     nearest = len(distances) - 1 - int(np.argmin(distances[::-1]))
     false_accepts, accepted = int(points.false_accepts[nearest]), int(points.true_accepts[nearest])
-    # Accepting what is at the level or above is accepting what is above the next number below it.
-    threshold = float(np.nextafter(points.levels[nearest], -np.inf))
+    # Accepting what is at the level or above is accepting what is above the next multiple of the grid below it.
+    threshold = float(points.levels[nearest]) - STEP
     at = ThresholdAtFar(float(far), threshold, false_accepts / count, false_accepts, count)
     return TarAtFar(accepted / mated if mated else None, accepted, mated, at)
 
@@ -97,7 +98,7 @@ def _all_turning_points(band: ExactBand) -> _Points:
     # The curve's ends are points of it, the highest score always is, and so is accepting nothing.
     kept = np.ones(len(levels), dtype=np.bool_)
     kept[1:-1] = _turns(false_accepts, true_accepts)
-    above_all = np.nextafter(levels[:1], math.inf)
+    above_all = levels[:1] + STEP
     return _Points(
         levels=np.concatenate([above_all, levels[kept]]),
         false_accepts=np.concatenate([[0], false_accepts[kept]]),

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from countenance.assessment.arrays import AnyArray, BoolArray, FloatArray, IntArray, refuse_rows, same_length
+from countenance.assessment.score_grid import STEP, on_grid
 from countenance.assessment.templates import Templates
 from countenance.errors import AssessmentError
 
@@ -46,17 +47,20 @@ def float32_error_bound(dimension: int) -> float:
     order, fused or not, is within gamma = D u / (1 - D u) of the sum of the products' magnitudes (Higham, "Accuracy
     and Stability of Numerical Algorithms", 2002, section 3.1), which is at most 1 for unit vectors. Together
     (1 + u)**2 (1 + gamma) - 1: 3.1e-5 at 512 dimensions. What is seen is a hundredth of it, but nothing is assumed
-    about the order in which a library adds, only that it multiplies and adds in float32.
+    about the order in which a library adds, only that it multiplies and adds in float32. The float64 score stands on
+    the grid of :mod:`countenance.assessment.score_grid`, at most half a step from where it was.
 
     Args:
         dimension: D, components of a vector.
     """
     gamma = dimension * FLOAT32_ROUNDING / (1.0 - dimension * FLOAT32_ROUNDING)
-    return ((1.0 + FLOAT32_ROUNDING) ** 2 * (1.0 + gamma) - 1.0) * SLACK
+    return ((1.0 + FLOAT32_ROUNDING) ** 2 * (1.0 + gamma) - 1.0) * SLACK + STEP / 2.0
 
 
 def gathered_scores(rows: FloatArray, others: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
     """Return the cosine of each pair from its two rows, a pair's score the same whichever pairs are beside it.
+
+    In float64 they stand on the grid of :mod:`countenance.assessment.score_grid`.
 
     Args:
         rows: unit vectors, [T, D] float32 or float64, which is the type that is computed in.
@@ -68,7 +72,7 @@ def gathered_scores(rows: FloatArray, others: FloatArray, first: IntArray, secon
     for start in range(0, len(first), GATHERED_PAIRS):
         part = slice(start, start + GATHERED_PAIRS)
         scores[part] = np.einsum("pd,pd->p", rows[first[part]], others[second[part]])
-    return scores
+    return on_grid(scores) if scores.dtype == np.float64 else scores
 
 
 def float32_scores(rows: FloatArray, others: FloatArray, first: IntArray, second: IntArray) -> NDArray[np.float32]:
