@@ -90,7 +90,8 @@ class PairReport(Result):
         kind: "pairs".
         version: of this layout.
         model: its name, or None.
-        protocol: name, pairs, mated_pairs, folds, photos, subjects (as far as they are known).
+        protocol: name, pairs, mated_pairs, folds, photos, subjects (as far as they are known), and the digest sha256
+            of the list, where there is one.
         options: how it was assessed.
         failures: photos without an embedding among those in the pairs, and the pairs with one.
         accuracy: over folds.
@@ -127,6 +128,7 @@ def assess_pairs(
     failed: ArrayLike | None = None,
     options: PairOptions = DEFAULT_OPTIONS,
     name: str = "pairs",
+    sha256: str | None = None,
     model: str | None = None,
 ) -> PairReport:
     """Assess embeddings on pairs of photos.
@@ -142,6 +144,7 @@ def assess_pairs(
         failed: which photos have no embedding, [N].
         options: how it is assessed.
         name: of the set.
+        sha256: digest of the list of pairs, by which reports on the same list are known; None where there is no list.
         model: its name.
 
     Raises:
@@ -163,7 +166,7 @@ def assess_pairs(
     return report_on_scores(
         pairs,
         options=options,
-        protocol={"name": name, "photos": len(photos.rows)},
+        protocol={"name": name, "photos": len(photos.rows), **({} if sha256 is None else {"sha256": sha256})},
         failed_photos=int(photos.failed.sum()),
         model=model,
         flip=options.flip if embeddings.ndim == 3 else None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from countenance.commands.arguments import number
 from countenance.commands.measurement_table import LINE_WIDTH, add_report_options, measurement_lines, resampling_of
+from countenance.commands.output_paths import check_outputs
 from countenance.commands.report_output import counted, print_report, write_report
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print."""
+    check_outputs(arguments.out, arguments.plots, (arguments.predictions, arguments.labels))
     from countenance.assessment.attribute_assessment import AttributeConfiguration
     from countenance.commands.attribute_inputs import read_attribute_inputs
 

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from countenance.commands.output_paths import check_outputs, write_text
+
 if TYPE_CHECKING:
     from countenance.reporting.comparison_reports import GivenReport
 
@@ -39,15 +41,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compare, print the tables and write the page."""
     given = [_named(word, arguments.parser) for word in arguments.reports]
+    check_outputs(arguments.out, None, [path for _, path in given])
     from countenance.reporting.comparison_page import compare, render_comparison
     from countenance.reporting.comparison_text import comparison_json, comparison_text
-    from countenance.storage import write_aside
 
     comparison = compare([_read(label, path) for label, path in given], benchmark=arguments.benchmark)
     if arguments.out is not None:
         page = render_comparison(comparison, title=arguments.title)
-        with write_aside(arguments.out) as aside:
-            aside.write_text(page, encoding="utf-8")
+        write_text(arguments.out, page)
     tables = [table for _, _, table in comparison.protocols]
     if arguments.json:
         sys.stdout.write(f"{json.dumps([comparison_json(table) for table in tables], indent=2)}\n")

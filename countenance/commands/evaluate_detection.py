@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from countenance.commands.measurement_table import add_report_options, measurement_lines, resampling_of
+from countenance.commands.output_paths import check_outputs
 from countenance.commands.report_output import counted, print_report, write_report
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate and print."""
     _check(arguments)
+    check_outputs(arguments.out, arguments.plots, (arguments.predictions, arguments.truth, arguments.photos))
     report = _SETS[arguments.set](arguments)
     write_report(report.to_dict(), arguments.out)
     if arguments.plots is not None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from countenance.commands.arguments import number
+from countenance.commands.output_paths import check_outputs
 from countenance.commands.report_output import (
+    add_level,
     add_output_options,
     counted,
     failure_line,
@@ -83,13 +85,7 @@ def _add_template_options(parser: argparse.ArgumentParser) -> None:
         help="where TAR is read: at the threshold that keeps the FAR at or under its target (default), or, to compare "
         "with published figures, at the nearest ROC point, which may exceed it",
     )
-    how.add_argument(
-        "--level",
-        type=number(float, least=0.5, most=0.9999),
-        default=0.95,
-        metavar="P",
-        help="of intervals; default: .95",
-    )
+    add_level(how)
 
 
 def _add_reading(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write and print."""
     if arguments.give_up_after is not None and not arguments.follow:
         arguments.parser.error("--give-up-after is for --follow")
+    check_outputs(arguments.out, arguments.plots, (arguments.embeddings, arguments.protocol))
     from countenance.assessment.template_report import assess_templates
     from countenance.assessment.templates import TemplateOptions
     from countenance.commands.protocol_embeddings import open_embeddings, templates_of

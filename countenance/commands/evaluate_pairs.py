@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from countenance.commands.arguments import number
-from countenance.commands.report_output import add_output_options, print_report, write_report
+from countenance.commands.output_paths import check_outputs
+from countenance.commands.report_output import add_level, add_output_options, print_report, write_report
 
 if TYPE_CHECKING:
     from countenance.assessment.pair_report import PairReport
@@ -77,6 +78,7 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
         metavar="FAR",
         help="over all pairs; its threshold is the one at which groups are compared; default: 0.001",
     )
+    add_level(rules)
 
 
 def _folds(text: str) -> list[int]:
@@ -91,6 +93,8 @@ def _folds(text: str) -> list[int]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, write and print."""
+    inputs = (arguments.embeddings, arguments.pairs, arguments.rows)
+    check_outputs(arguments.out, arguments.plots, inputs)
     from countenance.commands.pair_tables import pair_lines
 
     report = _report(arguments).to_dict()
@@ -127,8 +131,9 @@ def _report(arguments: argparse.Namespace) -> PairReport:
             group=pairs.group,
             subjects=given.subjects,
             failed=given.failed,
-            options=PairOptions(flip=arguments.flip, common_far=arguments.common_far),
+            options=PairOptions(flip=arguments.flip, common_far=arguments.common_far, level=arguments.level),
             name=arguments.set or pair_inputs.set_name(path),
+            sha256=pairs.sha256(),
             model=arguments.name or given.model,
         )
     except RowError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from countenance.commands.arguments import number
-from countenance.commands.report_output import add_output_options
+from countenance.commands.report_output import add_level, add_output_options
 
 if TYPE_CHECKING:
     from countenance.assessment.intervals import Resampling
@@ -33,6 +33,7 @@ def add_report_options(parser: argparse.ArgumentParser, plots: str) -> None:
         metavar="N",
         help="of people, or of photos where nobody is named; default: 1000",
     )
+    add_level(intervals)
     intervals.add_argument("--seed", type=number(int, least=0), default=0, metavar="N", help="default: 0")
 
 
@@ -40,7 +41,7 @@ def resampling_of(arguments: argparse.Namespace) -> Resampling:
     """How intervals are drawn, as the options say."""
     from countenance.assessment.intervals import Resampling
 
-    return Resampling(resamples=arguments.resamples, seed=arguments.seed)
+    return Resampling(resamples=arguments.resamples, seed=arguments.seed, level=arguments.level)
 
 
 def measurement_lines(groups: Mapping[str, Mapping[str, Measurement]], level: float) -> list[str]:
@@ -52,7 +53,7 @@ def measurement_lines(groups: Mapping[str, Mapping[str, Measurement]], level: fl
     """
     width = max((len(title) for figures in groups.values() for title in figures), default=0) + 2
     notes: dict[str, int] = {}
-    lines = [f"{'':<{width}}  {'value':>12}  {f'{level:.0%} interval':>18}  {'faces':>9}"]
+    lines = [f"{'':<{width}}  {'value':>12}  {f'{100 * level:g} % interval':>18}  {'faces':>9}"]
     for heading, figures in groups.items():
         lines += [heading] if heading else []
         for title, figure in figures.items():

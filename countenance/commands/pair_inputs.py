@@ -10,13 +10,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.commands.finished_file import finished_file
 from countenance.data.protocols.face_pair_lists import read_bfw, read_lfw_pairs, read_rfw, read_rfw_list
 from countenance.data.protocols.face_pairs import FacePairs, bin_pairs, read_parquet_pairs
 from countenance.data.protocols.face_points import RowNames, read_row_names
 from countenance.data.protocols.row_origins import InMemory, refuse_rows
 from countenance.errors import DataError
-from countenance.learning.embedding_plan import description_path, part_folder
-from countenance.learning.finished_embeddings import read_embeddings
 
 PHOTO_ENDING: Final = ".jpg"
 _PARQUET: Final = "pairs.parquet"
@@ -35,7 +34,7 @@ class PairInputs:
         names: which photo each row is of.
         first: row of one photo of each pair, [P].
         second: row of the other, [P].
-        failed: which rows could not be embedded, [N].
+        failed: which rows could not be embedded, [N]; None where nothing is told.
         subjects: of each row, [N], None where unknown; None where the set doesn't tell.
         model: what made the embeddings, where it is told beside them.
     """
@@ -45,7 +44,7 @@ class PairInputs:
     names: RowNames
     first: NDArray[np.int64]
     second: NDArray[np.int64]
-    failed: NDArray[np.bool_]
+    failed: NDArray[np.bool_] | None
     subjects: NDArray[np.object_] | None
     model: str | None
 
@@ -130,7 +129,8 @@ def join_embeddings(pairs: FacePairs, form: str, pairs_path: Path, embeddings: P
         DataError: a file can't be read, the rows and their names don't match, a photo is listed twice, or a photo of a
             pair isn't among them; the file and the line are named.
     """
-    values, failed, model = _opened(embeddings)
+    found = finished_file(embeddings)
+    values = found.values
     names = _pack_rows(pairs_path) if rows is None else read_row_names(rows)
     if len(names) != len(values):
         raise DataError(
@@ -142,7 +142,7 @@ def join_embeddings(pairs: FacePairs, form: str, pairs_path: Path, embeddings: P
     subjects = None
     if form in _BY_PERSON:
         subjects = np.array([name.rpartition("/")[0] or None for name in names.names], dtype=np.object_)
-    return PairInputs(pairs, values, names, first, second, failed, subjects, model)
+    return PairInputs(pairs, values, names, first, second, found.failed, subjects, found.model)
 
 
 def _pack_rows(path: Path) -> RowNames:
@@ -156,19 +156,3 @@ def _refuse_twice(names: RowNames) -> None:
     again = earliest[place] != np.arange(len(names))
     problem = "the photo is listed a second time"
     refuse_rows(again, names.origin, problem, "list each photo once, with the face that the pairs are about")
-
-
-def _opened(path: Path) -> tuple[NDArray[Any], NDArray[np.bool_], str | None]:
-    """The array, which rows failed, and the model, as far as a file beside it tells."""
-    if description_path(path).exists() or part_folder(path).exists():
-        known = read_embeddings(path)
-        return known.values, known.failed(), known.plan.model
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is not there: write it with countenance embed.") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is no array of embeddings: write it with countenance embed or numpy.save.") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim not in (2, 3):
-        raise DataError(f"{path} holds no embeddings [photos, dimensions] of a float type: write such an array.")
-    return values, np.zeros(len(values), dtype=np.bool_), None

@@ -55,43 +55,16 @@ def open_embeddings(path: Path, *, follow: bool = False, give_up_after_s: float 
     Raises:
         DataError: it isn't there, isn't finished, or is no such array.
     """
-    from countenance.errors import DataError
-    from countenance.learning.embedding_plan import description_path, part_folder
-    from countenance.learning.finished_embeddings import embedding_plan, finished_blocks, read_embeddings
+    from countenance.commands.finished_file import finished_file
+    from countenance.learning.finished_embeddings import embedding_plan, finished_blocks
 
     if follow:
         plan = embedding_plan(path)
         blocks = finished_blocks(path, give_up_after_s=give_up_after_s)
         return OpenedEmbeddings(path, plan.rows, plan.model, None, blocks, plan.blocks)
-    if not path.exists() and part_folder(path).exists():
-        raise DataError(f"{path} is not finished: run the extraction to its end, or read along with --follow.")
-    if description_path(path).exists():
-        whole = read_embeddings(path)
-        return OpenedEmbeddings(
-            path, whole.plan.rows, whole.plan.model, whole.failed(), *_blocks(path, whole.plan.rows)
-        )
-    rows = _rows_of_plain(path)
-    return OpenedEmbeddings(path, rows, None, None, *_blocks(path, rows))
-
-
-def _rows_of_plain(path: Path) -> int:
-    import numpy as np
-
-    from countenance.errors import DataError
-
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"{path} is not there: give the .npy file that holds the embeddings.") from error
-    except ValueError as error:
-        raise DataError(f"{path} is no .npy file: write it with countenance embed or numpy.save.") from error
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[1] == 2)
-    if not shaped or array.dtype not in (np.float32, np.float64):
-        raise DataError(
-            f"{path} holds {array.shape} {array.dtype} where [samples, D] or [samples, 2, D] float32 belong: write "
-            "one embedding a sample, or two, of the image and of its mirror image."
-        )
-    return len(array)
+    found = finished_file(path, unfinished="run the extraction to its end, or read along with --follow")
+    rows = len(found.values)
+    return OpenedEmbeddings(path, rows, found.model, found.failed, *_blocks(path, rows))
 
 
 def _blocks(path: Path, rows: int) -> tuple[Iterator[EmbeddedBlock], int]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from countenance.commands.arguments import number
+
 _NOTHING: Final = "-"
 
 
@@ -20,14 +22,28 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--name", metavar="MODEL", help="what the report calls the model; default: what is known of it")
 
 
+def add_level(options: argparse._ActionsContainer) -> None:
+    """Add ``--level``, of all intervals of a report."""
+    options.add_argument(
+        "--level",
+        type=number(float, least=0.5, most=0.9999),
+        default=0.95,
+        metavar="P",
+        help="of intervals; default: .95",
+    )
+
+
 def write_report(report: Mapping[str, Any], out: Path | None) -> None:
-    """Write a report as JSON, aside and then renamed; without a path nothing is written."""
+    """Write a report as JSON, aside and then renamed; without a path nothing is written.
+
+    Raises:
+        DataError: it can't be written there.
+    """
     if out is None:
         return
-    from countenance.storage import write_aside
+    from countenance.commands.output_paths import write_text
 
-    with write_aside(out) as aside:
-        aside.write_text(_json(report), encoding="utf-8")
+    write_text(out, _json(report))
 
 
 def print_report(report: Mapping[str, Any], lines: Iterable[str], *, as_json: bool) -> None:

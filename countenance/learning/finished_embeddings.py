@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.data.array_files import map_array
 from countenance.errors import DataError
 from countenance.learning.embedding_plan import (
     ARRAY,
@@ -186,10 +187,7 @@ def _look(out: Path) -> _Look:
 
 
 def _mapped(path: Path, plan: EmbeddingPlan) -> NDArray[np.float32]:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise DataError(f"{path} is no array of embeddings: restore it.") from error
+    array = map_array(path)
     if array.shape != plan.shape or array.dtype != np.float32:
         raise DataError(f"{path} holds {array.shape} {array.dtype} where {plan.shape} float32 belong: restore it.")
     return np.asarray(array)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from countenance.errors import AssessmentError
+from countenance.reporting.comparison_parts import damaged_part
 from countenance.reporting.wording import listed
 
 VERSIONS: Final = {"templates": 1, "pairs": 1, "attributes": 1, "detection": 1}
@@ -21,6 +22,8 @@ _NEEDED: Final = {
     "attributes": ("protocol", "options", "failures", "figures"),
     "detection": ("protocol", "options", "failures", "figures"),
 }
+_DIGESTED: Final = ("templates", "pairs")
+"""Whose protocols are known by a digest of their lists, ``sha256``: counts and a name don't tell lists apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,8 @@ def compared(reports: Sequence[GivenReport]) -> tuple[ComparedProtocol, ...]:
 
     Raises:
         AssessmentError: a report is of an unknown kind or version or lacks a part, a model is given twice, or reports
-            of one kind are on different protocols or were read by different rules.
+            of one kind are on different protocols or were read by different rules
+            or with intervals of different levels.
     """
     if not reports:
         raise AssessmentError("There is no report to compare: give one at least.")
@@ -145,6 +149,14 @@ def _refuse_unreadable(given: GivenReport) -> None:
         raise AssessmentError(f"{given.source} is a {kind} report without '{missing[0]}': evaluate again.")
     if not isinstance(given.values["protocol"], Mapping) or "name" not in given.values["protocol"]:
         raise AssessmentError(f"{given.source} doesn't name its protocol: evaluate again.")
+    damaged = damaged_part(kind, given.values)
+    if damaged is not None:
+        raise AssessmentError(f"{given.source} is damaged at '{damaged}': evaluate again.")
+    if kind in _DIGESTED and not isinstance(given.values["protocol"].get("sha256"), str):
+        raise AssessmentError(
+            f"{given.source} is of another version of this command, as it has no digest of its protocol's lists: "
+            "evaluate again."
+        )
 
 
 def _headings(reports: Sequence[GivenReport]) -> dict[str, str]:
@@ -195,14 +207,20 @@ def _refuse_different(together: Sequence[GivenReport]) -> None:
                 f"{first.source} was read by rule '{rules[0]}' and {given.source} by '{rules[1]}': evaluate both by "
                 "the same rule."
             )
+        levels = [one.values["options"].get("level") for one in (first, given)]
+        if levels[0] != levels[1]:
+            raise AssessmentError(
+                f"{first.source} has intervals of level {levels[0]} and {given.source} of {levels[1]}: evaluate both "
+                "with the same --level."
+            )
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """The first count in which two protocols differ, in words; None where there is none."""
+    """The first count in which two protocols differ, or that only their lists do; None where they are the same."""
     for key in dict.fromkeys([*one, *other]):
-        if key != "name" and one.get(key) != other.get(key):
+        if key not in ("name", "sha256") and one.get(key) != other.get(key):
             return f"{key.replace('_', ' ')}: {_told(one.get(key))} and {_told(other.get(key))}"
-    return None
+    return None if one.get("sha256") == other.get("sha256") else "their lists differ, though not in a count"
 
 
 def _told(value: Any) -> str:

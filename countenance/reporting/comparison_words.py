@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from countenance.assessment.intervals import DEFAULT_LEVEL
 from countenance.reporting.comparison_anchors import Anchors
-from countenance.reporting.comparison_differences import has_difference
+from countenance.reporting.comparison_differences import has_difference, level_of
 from countenance.reporting.comparison_reports import ComparedModel, ComparedProtocol
 from countenance.reporting.wording import listed, many, percent
 
@@ -140,7 +139,7 @@ def _difference_words(table: ComparedProtocol) -> str:
     if has_difference(table):
         return (
             "The difference to the champion is paired: fold by fold on the same pairs, with a "
-            f"{percent(DEFAULT_LEVEL, 0)} interval over the folds (Student's t)."
+            f"{100 * level_of(table):g} % interval over the folds (Student's t)."
         )
     return (
         "Differences to the champion aren't given: paired ones need both models' scores of every pair, which reports "

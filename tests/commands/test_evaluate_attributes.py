@@ -224,3 +224,10 @@ def test_found_faces_that_meet_no_label_are_told(manifest: Path, tmp_path: Path,
         pd.DataFrame(table).to_parquet(found)
         assert evaluate(found, manifest) == 1
         assert told in capsys.readouterr().err
+
+
+def test_intervals_are_of_the_level_that_is_asked_for(predictions: Path, manifest: Path, capsys: Captured):
+    assert evaluate(predictions, manifest, "--level", 0.9) == 0
+    assert "90 % interval" in capsys.readouterr().out
+    assert evaluate(predictions, manifest, "--level", 0.999, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["options"]["level"] == 0.999

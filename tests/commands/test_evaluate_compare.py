@@ -1,4 +1,6 @@
 import json
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from countenance.assessment.template_sums import aggregate_templates
 from countenance.commands import main
 from countenance.data.protocols.made_protocol import made_protocol
 
-from ..reporting.comparison_samples import MADE, template_report
+from ..reporting.comparison_samples import MADE, pair_report, template_report
 
 
 def written(folder: Path, name: str, report: dict[str, Any]) -> str:
@@ -46,7 +48,7 @@ def assessed(model: str, noise: float) -> tuple[dict[str, Any], dict[str, Any]]:
     first, second = first[first != second], second[first != second]
     mated = codes[first] == codes[second]
     on_pairs = assess_pairs(
-        embeddings, first, second, mated, np.arange(len(first)) % 3, name="random pairs", model=model
+        embeddings, first, second, mated, np.arange(len(first)) % 3, name="random pairs", sha256="b" * 64, model=model
     )
     return on_templates.to_dict(), on_pairs.to_dict()
 
@@ -106,3 +108,46 @@ def test_models_of_different_protocols_are_refused(tmp_path: Path, capsys: pytes
     other = written(tmp_path, "other", template_report("b", 5.0, MADE))
     assert main(["evaluate", "compare", f"candidate={one}", f"champion={other}"]) == 1
     assert "different protocols can't share a table" in capsys.readouterr().err
+
+
+DAMAGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "verification, 0, far": lambda report: report["verification"][0].pop("far"),
+    "verification, 2, mated": lambda report: report["verification"][2].update(mated="many"),
+    "verification": lambda report: report.update(verification="x"),
+    "options": lambda report: report.update(options=None),
+    "roc, false_accepts": lambda report: report["roc"].pop("false_accepts"),
+    "roc": lambda report: report["roc"]["true_accepts"].append(1),
+    "failures": lambda report: report.update(failures=[]),
+    "protocol, pairs": lambda report: report["protocol"].update(pairs=None),
+}
+
+
+@pytest.mark.parametrize(("part", "damage"), DAMAGES.items())
+@pytest.mark.parametrize("kind", ["templates", "pairs"])
+def test_a_damaged_report_names_its_part(
+    kind: str, part: str, damage: Callable[[Any], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    report = deepcopy(template_report("a", 5.0) if kind == "templates" else pair_report("a", [0.9, 0.8]))
+    damage(report)
+    path, page = written(tmp_path, "a", report), tmp_path / "page.html"
+    assert main(["evaluate", "compare", f"candidate={path}", "--out", str(page)]) == 1
+    assert capsys.readouterr().err == f"{path} is damaged at '{part}': evaluate again.\n"
+    assert not page.exists()
+
+
+def test_a_report_without_a_digest_of_its_lists_is_of_another_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    report = deepcopy(template_report("a", 5.0))
+    del report["protocol"]["sha256"]
+    assert main(["evaluate", "compare", f"a={written(tmp_path, 'a', report)}"]) == 1
+    assert "is of another version of this command, as it has no digest" in capsys.readouterr().err
+
+
+def test_a_page_that_would_replace_a_report_or_a_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    report = written(tmp_path, "a", template_report("a", 5.0))
+    before = Path(report).read_bytes()
+    for out, told in ((report, "is read here"), (tmp_path, "is a folder"), (Path(report) / "page.html", "is a file")):
+        assert main(["evaluate", "compare", f"a={report}", "--out", str(out)]) == 1
+        assert told in capsys.readouterr().err
+    assert Path(report).read_bytes() == before

@@ -160,3 +160,8 @@ def test_an_option_of_another_set_is_wrong_usage(tmp_path: Path, capsys: Capture
         with pytest.raises(SystemExit):
             evaluate(which, tmp_path, tmp_path, *option)
         assert "belongs to --set" in capsys.readouterr().err
+
+
+def test_intervals_are_of_the_level_that_is_asked_for(tmp_path: Path, wider_found: Path, capsys: Captured):
+    assert evaluate("wider", write_wider_labels(tmp_path / "truth"), wider_found, "--level", 0.999) == 0
+    assert "99.9 % interval" in capsys.readouterr().out

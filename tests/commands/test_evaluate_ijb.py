@@ -339,7 +339,7 @@ def test_what_is_no_embeddings_file_or_no_protocol_is_told(published: Path, tmp_
     for name, told in (
         ("none.npy", "none.npy is not there"),
         ("text.npy", "text.npy is no .npy file"),
-        ("flat.npy", "flat.npy holds (7,) float32 where [samples, D] or [samples, 2, D] float32 belong"),
+        ("flat.npy", "flat.npy holds (7,) float32 where [photos, D] or [photos, 2, D] float32 belong"),
         ("whole.npy", "whole.npy holds (7, 3) int64 where"),
     ):
         assert evaluate(tmp_path / name, published) == 1
@@ -348,3 +348,56 @@ def test_what_is_no_embeddings_file_or_no_protocol_is_told(published: Path, tmp_
     assert "holds no template protocol" in said(capsys)
     assert evaluate(tmp_path / "E.npy", published, "--follow") == 1
     assert "E.npy.json, which tells what E.npy holds, is not there" in said(capsys)
+
+
+def test_a_file_that_is_no_array_is_told_for_what_it_is(published: Path, tmp_path: Path, capsys: Captured):
+    whole = plain(tmp_path).read_bytes()
+    np.savez(tmp_path / "archive.npz", VALUES)
+    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04 and no archive")
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "cut.npy").write_bytes(whole[:-4])
+    np.save(tmp_path / "things.npy", np.array([{}], dtype=object), allow_pickle=True)
+    for name, told in (
+        ("archive.npz", "is an archive of arrays (.npz): write the one of the embeddings with numpy.save."),
+        ("zip.npy", "is no .npy file: "),
+        ("empty.npy", "is an empty file: write the embeddings again."),
+        ("cut.npy", "is cut short, damaged or holds no numbers: "),
+        ("things.npy", "is cut short, damaged or holds no numbers: "),
+        ("published", "is a folder: give the .npy file that holds the embeddings."),
+    ):
+        assert evaluate(tmp_path / name, published) == 1
+        assert said(capsys).startswith(f"{tmp_path / name} {told}")
+
+
+@pytest.mark.parametrize("broken", [b"", b"PK\x03\x04"])
+def test_a_described_file_that_is_no_array_is_told(published: Path, tmp_path: Path, capsys: Captured, broken: bytes):
+    recorded(tmp_path, [3]).write_bytes(broken)
+    assert evaluate(tmp_path / "E.npy", published) == 1
+    assert said(capsys).startswith(f"{tmp_path / 'E.npy'} is ")
+
+
+@pytest.mark.parametrize("row", [7, -1])
+def test_a_recorded_failure_of_a_row_that_is_not_there_is_refused(
+    published: Path, tmp_path: Path, capsys: Captured, row: int
+):
+    recorded(tmp_path, [])
+    write_plan(tmp_path / "E.npy.json", PLAN, [Failure(row, "spoilt")])
+    assert evaluate(tmp_path / "E.npy", published) == 1
+    assert said(capsys) == (
+        f"{tmp_path / 'E.npy.json'} records row {row} as a failure, and there are rows 0 to 6 only: restore it, or "
+        "embed again."
+    )
+
+
+def test_a_description_that_describes_nothing_is_refused(published: Path, tmp_path: Path, capsys: Captured):
+    path = recorded(tmp_path, [])
+    description = tmp_path / "E.npy.json"
+    content = json.loads(description.read_text())
+    for damaged in ({**content, "block": 0}, {**content, "rows": "7"}, {**content, "failures": [{"row": 1e999}]}, []):
+        description.write_text(json.dumps(damaged))
+        assert evaluate(path, published) == 1
+        assert said(capsys).startswith(f"{description} describes no embeddings: ")
+    description.unlink()
+    description.mkdir()
+    assert evaluate(path, published) == 1
+    assert said(capsys).startswith(f"{description} describes no embeddings: ")

@@ -11,13 +11,13 @@ from countenance.reporting.comparison_reports import GivenReport
 FARS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 IJB_C = {
     "name": "ijbc", "samples": 469_375, "templates": 23_124, "pairs": 15_658_489, "mated_pairs": 19_557,
-    "galleries": {"G1": 1_772, "G2": 1_759}, "probes": 19_593,
+    "galleries": {"G1": 1_772, "G2": 1_759}, "probes": 19_593, "sha256": "c" * 64,
 }  # fmt: skip
 MADE = {
     "name": "test-people", "samples": 640, "templates": 160, "pairs": 7_000, "mated_pairs": 100,
-    "galleries": {"G1": 20, "G2": 20}, "probes": 120,
+    "galleries": {"G1": 20, "G2": 20}, "probes": 120, "sha256": "a" * 64,
 }  # fmt: skip
-LFW = {"name": "lfw", "pairs": 6_000, "mated_pairs": 3_000, "folds": 10, "photos": 7_701}
+LFW = {"name": "lfw", "pairs": 6_000, "mated_pairs": 3_000, "folds": 10, "photos": 7_701, "sha256": "f" * 64}
 OPTIONS = {"flip": "sum", "normalise_samples": False, "weigh_by_detector_score": True, "rule": "threshold"}
 _NORMAL = NormalDist()
 

@@ -86,6 +86,22 @@ def test_reports_read_by_different_rules_are_refused():
     assert "was read by rule 'threshold' and champion.json by 'insightface_compat'" in said
 
 
+def test_reports_with_intervals_of_different_levels_are_refused():
+    wide, usual = (
+        template_report(name, 5.0, options=OPTIONS | {"level": at}) for name, at in (("a", 0.5), ("b", 0.95))
+    )
+    said = refusal(given("candidate", wide), given("champion", usual))
+    assert said == (
+        "candidate.json has intervals of level 0.5 and champion.json of 0.95: evaluate both with the same --level."
+    )
+
+
+def test_other_lists_of_equal_counts_are_another_protocol():
+    other = template_report("b", 5.0, {**IJB_C, "sha256": "d" * 64})
+    said = refusal(given("candidate", template_report("a", 5.0)), given("champion", other))
+    assert "are not of the same protocol (their lists differ, though not in a count)" in said
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

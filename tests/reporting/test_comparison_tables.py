@@ -135,6 +135,27 @@ def test_a_difference_to_the_champion_is_paired_by_fold_as_worked_by_hand():
     assert any("paired: fold by fold on the same pairs, with a 95 % interval" in words for words in table.words)
 
 
+def test_a_difference_that_is_the_same_in_all_folds_has_no_interval():
+    protocol = {**LFW, "folds": 3}
+    table = table_of(
+        given("candidate", pair_report("a", [0.91, 0.81, 0.71], protocol)),
+        given("champion", pair_report("b", [0.9, 0.8, 0.7], protocol)),
+    )
+    assert at(table, "a", "difference") == Shown("+1.00 points", "no interval", "all folds differ alike")
+
+
+def test_a_difference_has_the_level_of_the_other_intervals():
+    protocol = {**LFW, "folds": 3}
+    options = {"flip": "sum", "rule": "threshold", "common_far": None, "level": 0.9, "seed": 0}
+    table = table_of(
+        given("candidate", pair_report("a", [0.9, 0.8, 1.0], protocol, options=options)),
+        given("champion", pair_report("b", [0.8, 0.8, 0.9], protocol, options=options)),
+    )
+    # Student's t with 2 degrees of freedom is 2.920 at .95.
+    assert at(table, "a", "difference") == Shown("+6.67 points", "-3.07 to +16.40")
+    assert any("with a 90 % interval" in words for words in table.words)
+
+
 def test_no_difference_is_invented_where_the_reports_cannot_give_it():
     table = table_of(*three())
     assert "difference" not in {column.what for column in table.columns}

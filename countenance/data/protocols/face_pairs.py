@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,6 +55,16 @@ class FacePairs:
         """The names of all photos, each once, sorted, [N]."""
         names = np.unique(np.concatenate([self.first, self.second]))
         return np.asarray(names, dtype=np.object_)
+
+    def sha256(self) -> str:
+        """A digest of the list, in hexadecimal: of both photos, label, fold and group of each pair, in its order."""
+        found = hashlib.sha256(f"{len(self)} pairs".encode())
+        for name, column in (("first", self.first), ("second", self.second), ("group", self.group)):
+            if column is not None:
+                found.update("\0".join([name, *column.tolist(), ""]).encode())
+        found.update(np.ascontiguousarray(self.mated, dtype=np.uint8).tobytes())
+        found.update(np.ascontiguousarray(self.fold, dtype="<i8").tobytes())
+        return found.hexdigest()
 
     def of_folds(self, folds: Sequence[int]) -> FacePairs:
         """The pairs in some folds only."""

@@ -131,3 +131,18 @@ def test_a_pack_has_its_photos_by_number_and_ten_unbroken_folds(tmp_path: Path):
     assert pairs.fold.tolist() == [fold for fold in range(10) for _ in range(2)]
     with pytest.raises(DataError, match="cannot be read"):
         bin_pairs(tmp_path / "none.bin")
+
+
+def test_any_other_list_has_another_digest():
+    pairs = small_pairs()
+    assert small_pairs().sha256() == pairs.sha256() and len(pairs.sha256()) == 64
+    others = [
+        replace(pairs, first=names("ann/1", "ann/1", "bob/2")),
+        replace(pairs, first=pairs.second, second=pairs.first),
+        replace(pairs, mated=~pairs.mated),
+        replace(pairs, fold=np.array([0, 1, 1])),
+        replace(pairs, group=names("x", "y", "y")),
+        replace(pairs, group=None),
+        pairs.of_folds([0]),
+    ]
+    assert len({pairs.sha256(), *(other.sha256() for other in others)}) == 8
