@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from countenance.commands.arguments import number
 from countenance.commands.measurement_table import LINE_WIDTH, add_report_options, measurement_lines, resampling_of
 from countenance.commands.output_paths import check_outputs
-from countenance.commands.report_output import counted, print_report, write_report
+from countenance.commands.report_output import counted, plot_lines, print_report, write_report
 
 if TYPE_CHECKING:
     from countenance.assessment.attribute_assessment import AttributeConfiguration
@@ -77,9 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
     )
     report = _report(arguments, inputs, configuration)
     write_report(report.to_dict(), arguments.out)
+    lines = _lines(report, inputs.not_searched)
     if arguments.plots is not None:
-        _draw(report, arguments.plots)
-    print_report(report.to_dict(), _lines(report, inputs.not_searched), as_json=arguments.json)
+        lines += plot_lines(_draw(report, arguments.plots))
+    print_report(report.to_dict(), lines, as_json=arguments.json)
     return 0
 
 
@@ -111,20 +112,19 @@ def _report(
         ) from error
 
 
-def _draw(report: AttributeReport, folder: Path) -> None:
+def _draw(report: AttributeReport, folder: Path) -> tuple[Path, ...]:
     from countenance.assessment.attribute_report import curve_title
     from countenance.reporting.curve_files import CurvePlot, write_curve_plot
 
     lines = {curve_title(name): (curve.limits, curve.share) for name, curve in report.curves.items()}
-    if lines:
-        plot = CurvePlot(
-            file="landmark_errors",
-            title="Cumulative landmark errors",
-            x_label="error, as a share of what it is divided by",
-            y_label="share of faces with at most this error",
-            lines=lines,
-        )
-        write_curve_plot(plot, folder)
+    plot = CurvePlot(
+        file="landmark_errors",
+        title="Cumulative landmark errors",
+        x_label="error, as a share of what it is divided by",
+        y_label="share of faces with at most this error",
+        lines=lines,
+    )
+    return write_curve_plot(plot, folder)
 
 
 def _lines(report: AttributeReport, not_searched: int) -> list[str]:

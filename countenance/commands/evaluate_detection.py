@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from countenance.commands.measurement_table import add_report_options, measurement_lines, resampling_of
 from countenance.commands.output_paths import check_outputs
-from countenance.commands.report_output import counted, print_report, write_report
+from countenance.commands.report_output import counted, plot_lines, print_report, write_report
 
 if TYPE_CHECKING:
     from countenance.assessment.detection_report import DetectionReport
@@ -57,9 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     check_outputs(arguments.out, arguments.plots, (arguments.predictions, arguments.truth, arguments.photos))
     report = _SETS[arguments.set](arguments)
     write_report(report.to_dict(), arguments.out)
+    lines = _lines(report)
     if arguments.plots is not None:
-        _draw(report, arguments.plots)
-    print_report(report.to_dict(), _lines(report), as_json=arguments.json)
+        lines += plot_lines(_draw(report, arguments.plots))
+    print_report(report.to_dict(), lines, as_json=arguments.json)
     return 0
 
 
@@ -131,7 +132,7 @@ _SETS: Final[dict[str, Callable[[argparse.Namespace], DetectionReport]]] = {
 }
 
 
-def _draw(report: DetectionReport, folder: Path) -> None:
+def _draw(report: DetectionReport, folder: Path) -> tuple[Path, ...]:
     from countenance.reporting.curve_files import CurvePlot, Line, write_curve_plot
 
     lines: dict[str, Line] = {}
@@ -148,9 +149,8 @@ def _draw(report: DetectionReport, folder: Path) -> None:
     }
     other = ("recall", "Found faces", "false faces a photo", "recall")
     file, title, x_label, y_label = words.get(report.options["rule"], other)
-    if lines:
-        plot = CurvePlot(file=file, title=title, x_label=x_label, y_label=y_label, lines=lines)
-        write_curve_plot(plot, folder)
+    plot = CurvePlot(file=file, title=title, x_label=x_label, y_label=y_label, lines=lines)
+    return write_curve_plot(plot, folder)
 
 
 def _lines(report: DetectionReport) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from countenance.commands.arguments import number
 from countenance.commands.output_paths import check_outputs
@@ -15,14 +15,12 @@ from countenance.commands.report_output import (
     counted,
     failure_line,
     percent,
+    plot_lines,
     print_report,
     table,
     verification_lines,
     write_report,
 )
-
-if TYPE_CHECKING:
-    from countenance.data.protocols.template_protocol import TemplateProtocol
 
 _EPILOG: Final = """\
 DIR holds the published lists of IJB-B or IJB-C (*_face_tid_mid.txt, *_template_pair_label.txt and, where they are at
@@ -118,8 +116,6 @@ def run(arguments: argparse.Namespace) -> int:
     )
     embeddings = open_embeddings(arguments.embeddings, follow=arguments.follow, give_up_after_s=arguments.give_up_after)
     protocol = open_protocol(arguments.protocol, duplicated_pairs=arguments.duplicated_pairs)
-    if arguments.plots is not None:
-        _refuse_without_curves(protocol)
     templates = templates_of(embeddings, protocol, samples_origin(arguments.protocol), options)
     report = assess_templates(
         templates,
@@ -130,19 +126,13 @@ def run(arguments: argparse.Namespace) -> int:
         model=arguments.name or embeddings.model,
     ).to_dict()
     write_report(report, arguments.out)
+    lines = report_lines(report)
     if arguments.plots is not None:
         from countenance.reporting.verification_plots import write_verification_plots
 
-        write_verification_plots(report, arguments.plots)
-    print_report(report, report_lines(report), as_json=arguments.json)
+        lines += plot_lines(write_verification_plots(report, arguments.plots))
+    print_report(report, lines, as_json=arguments.json)
     return 0
-
-
-def _refuse_without_curves(protocol: TemplateProtocol) -> None:
-    from countenance.errors import DataError
-
-    if protocol.pairs.mated.all() or not protocol.pairs.mated.any():
-        raise DataError(f"The protocol '{protocol.name}' has pairs of one kind only, so no curves: leave --plots away.")
 
 
 def report_lines(report: Mapping[str, Any]) -> list[str]:
@@ -162,6 +152,8 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
     ]
     if report["identification"] is not None:
         lines += ["", "1:N, each gallery by itself", *_identification_lines(report["identification"])]
+    else:
+        lines += ["", f"{report['identification_note']}."]
     return lines
 
 

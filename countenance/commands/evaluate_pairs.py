@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from countenance.commands.arguments import number
 from countenance.commands.output_paths import check_outputs
-from countenance.commands.report_output import add_level, add_output_options, print_report, write_report
+from countenance.commands.report_output import add_level, add_output_options, plot_lines, print_report, write_report
 
 if TYPE_CHECKING:
     from countenance.assessment.pair_report import PairReport
@@ -58,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_rules(parser)
     add_output_options(parser)
     parser.add_argument(
-        "--plots", type=Path, metavar="FOLDER", help="draw ROC and DET curves there, as roc.svg and det.svg"
+        "--plots", type=Path, metavar="FOLDER", help="draw DET and ROC curves there, as det and roc .svg and .png"
     )
 
 
@@ -101,10 +101,9 @@ def run(arguments: argparse.Namespace) -> int:
     write_report(report, arguments.out)
     lines = pair_lines(report)
     if arguments.plots is not None:
-        from countenance.reporting.plot_files import write_error_plots
+        from countenance.reporting.verification_plots import write_verification_plots
 
-        drawn = write_error_plots(report, arguments.plots)
-        lines += ["", f"Drawn: {', '.join(str(path) for path in drawn) or 'nothing, since no curve is measurable'}"]
+        lines += plot_lines(write_verification_plots(report, arguments.plots))
     print_report(report, lines, as_json=arguments.json)
     return 0
 

@@ -24,7 +24,7 @@ _SHORT: Final = {"years": "years", "degrees": "degrees"}
 def add_report_options(parser: argparse.ArgumentParser, plots: str) -> None:
     """Add where the report goes, and how its intervals are drawn; ``plots`` says what is drawn."""
     add_output_options(parser)
-    parser.add_argument("--plots", type=Path, metavar="FOLDER", help=f"draw {plots} as SVG files")
+    parser.add_argument("--plots", type=Path, metavar="FOLDER", help=f"draw {plots} as .svg and .png")
     intervals = parser.add_argument_group("intervals")
     intervals.add_argument(
         "--resamples",

@@ -1,4 +1,4 @@
-"""Where a command may write: looked at before the work, since an hour's work must not end in a path; light to import."""
+"""Where a command may write: looked at first, since an hour's work must not be lost for a path; light to import."""
 
 from __future__ import annotations
 

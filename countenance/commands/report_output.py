@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from countenance.commands.arguments import number
 
+NOTHING_TO_DRAW: Final = "Nothing to draw: no curve is measurable."
 _NOTHING: Final = "-"
 
 
@@ -55,6 +56,11 @@ def _json(report: Mapping[str, Any]) -> str:
     return json.dumps(report, indent=1, ensure_ascii=False) + "\n"
 
 
+def plot_lines(drawn: Sequence[Path]) -> list[str]:
+    """The line that tells which plots were written."""
+    return ["", f"Drawn: {', '.join(str(path) for path in drawn)}" if drawn else NOTHING_TO_DRAW]
+
+
 def table(
     titles: Sequence[str], rows: Sequence[Sequence[str]], *, spread: Mapping[int, str] | None = None
 ) -> list[str]:
@@ -67,8 +73,8 @@ def table(
     """
     widths = [max(len(row[at]) for row in (titles, *rows) if at < len(row)) for at in range(len(titles))]
     lines = [_line(titles, widths)]
-    for number, row in enumerate(rows):
-        told = (spread or {}).get(number)
+    for at, row in enumerate(rows):
+        told = (spread or {}).get(at)
         lines.append(_line(row, widths) if told is None else f"{row[0]:<{widths[0]}}  {told}")
     return lines
 
@@ -89,10 +95,10 @@ def verification_lines(rows: Sequence[Mapping[str, Any]], level: float) -> list[
     """
     titles = ["FAR", "TAR", f"{100 * level:g} % interval", "accepted", "of mated", "false", "of non-mated", "threshold"]
     texts, spread, notes = [], {}, []
-    for number, row in enumerate(rows):
+    for at, row in enumerate(rows):
         texts.append(_verification_texts(row))
         if row["tar"] is None:
-            spread[number] = row["note"]
+            spread[at] = row["note"]
         elif row["note"]:
             notes.append(f"FAR {row['far']:g}: {row['note']}.")
     return [*table(titles, texts, spread=spread), *_once(notes)]

@@ -33,8 +33,9 @@ def level_of(table: ComparedProtocol) -> float:
 def paired_difference(model: ComparedModel, champion: ComparedModel | None) -> Shown:
     """Accuracy minus the champion's, fold by fold on the same pairs, with Student's t over the folds.
 
-    Where all folds differ alike there is no interval. Folds share the pairs that their thresholds come from, so that the interval is a little too narrow (Dietterich,
-    "Approximate statistical tests for comparing supervised classification learning algorithms", 1998).
+    Where all folds differ alike there is no interval. Folds share the pairs that their thresholds come from, so that
+    the interval is a little too narrow (Dietterich, "Approximate statistical tests for comparing supervised
+    classification learning algorithms", 1998).
     """
     if champion is None or model is champion:
         return Shown("–")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from countenance.errors import DataError
-from countenance.reporting.plot_files import standalone
-from countenance.reporting.plots import drawing, finished, panels, series_of
-from countenance.storage import write_aside
+from matplotlib.axes import Axes
+
+from countenance.reporting.plot_files import LINES, write_plots
+from countenance.reporting.plots import series_of
 
 Line = tuple[Sequence[float], Sequence[float]]
 
@@ -33,30 +34,19 @@ class CurvePlot:
     lines: Mapping[str, Line]
 
 
-def write_curve_plot(plot: CurvePlot, folder: Path) -> Path:
-    """Draw a plot into ``<folder>/<file>.svg``, written aside and renamed.
+def write_curve_plot(plot: CurvePlot, folder: Path) -> tuple[Path, ...]:
+    """Draw a plot into ``<folder>/<file>.svg`` and ``.png``; without lines an earlier one is removed.
 
     Raises:
         DataError: the folder can't be written to.
     """
-    path = folder / f"{plot.file}.svg"
-    svg = standalone(_drawn(plot))
-    try:
-        with write_aside(path) as aside:
-            aside.write_text(svg, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"The plot {path} cannot be written: choose another folder.") from error
-    return path
+    return write_plots({plot.file: functools.partial(_draw, plot=plot) if plot.lines else None}, folder)
 
 
-def _drawn(plot: CurvePlot) -> str:
-    with drawing():
-        figure, (axis,) = panels(6.4, 4.4)
-        looks = series_of({name: name for name in plot.lines}, None)
-        for name, (x, y) in plot.lines.items():
-            look = looks[name]
-            axis.step(x, y, where="post", color=look.colour, linestyle=look.dash, linewidth=1.8, label=look.label)
-        axis.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label, ylim=(0, 1.02))
-        axis.legend(loc="best")
-        alt = f"{plot.title}: {plot.y_label} over {plot.x_label}, a line each for {', '.join(plot.lines)}."
-        return str(finished(figure, name=plot.file, alt=alt))
+def _draw(axis: Axes, plot: CurvePlot) -> None:
+    looks = series_of({name: name for name in plot.lines}, None)
+    for number, (name, (x, y)) in enumerate(plot.lines.items()):
+        colour = LINES[number % len(LINES)]
+        axis.step(x, y, where="post", color=colour, linestyle=looks[name].dash, linewidth=1.8, label=name)
+    axis.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label, ylim=(0, 1.02))
+    axis.legend(loc="best")

@@ -1,48 +1,87 @@
-"""ROC and DET curves of one report as files of their own, for whoever needs no page."""
+"""Plots as files of their own, for whoever needs no page: SVG for the web, PNG for slides."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import io
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from countenance.reporting.comparison_anchors import Anchors
-from countenance.reporting.comparison_plots import comparison_plots
-from countenance.reporting.comparison_reports import GivenReport, compared
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from countenance.errors import DataError
+from countenance.reporting.plots import drawing, panels
 from countenance.storage import write_aside
 
-_STYLE: Final = Path(__file__).parent / "templates" / "report.css"
-_COLOUR: Final = re.compile(r"(--[a-z0-9-]+): (#[0-9a-f]{6})")
-_SPACES: Final = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+Draw = Callable[[Axes], None]
+
+KINDS: Final = ("svg", "png")
+LINES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+"""Colours of Okabe and Ito, which colour-blind readers can tell apart."""
+
+# Outside of the report's page there are no variables to colour the drawing by.
+_INK, _MUTED, _GRID = "#1b1b1b", "#5f5f5f", "#dcdcdc"
+_STYLE: Final[dict[Any, Any]] = {
+    "axes.edgecolor": _MUTED,
+    "axes.labelcolor": _INK,
+    "axes.titlecolor": _INK,
+    "grid.color": _GRID,
+    "text.color": _INK,
+    "xtick.color": _MUTED,
+    "ytick.color": _MUTED,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "svg.hashsalt": "countenance",
+}
+_DOTS_PER_INCH: Final = 160
 
 
-def write_error_plots(report: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Draw ``det.svg``, ``roc.svg`` and, where 1:N was measured, ``cmc.svg``, each written aside and renamed.
+def write_plots(plots: Mapping[str, Draw | None], folder: Path) -> tuple[Path, ...]:
+    """Write a set of plots, each as .svg and .png, aside and renamed; the same drawing gives the same bytes.
 
     Args:
-        report: of templates or pairs, as its ``to_dict`` gives it.
-        folder: made where it is missing.
+        plots: by file name without ending, what draws it; None where there is nothing to draw. An earlier file of such
+            a plot is then removed, since it would be taken for part of this set.
+        folder: is made where it isn't there; files of these names are replaced.
 
     Returns:
-        the files that were written: none of a curve that was not measurable.
+        the files that were written.
+
+    Raises:
+        DataError: the folder can't be written to.
     """
-    given = GivenReport(label=str(report["model"] or "model"), source="the report", values=report)
-    (table,) = compared([given])
     written = []
-    for name, drawn in comparison_plots(table, Anchors(None, False, ()), name="curves").items():
-        if drawn is not None:
-            path = folder / f"{name}.svg"
-            with write_aside(path) as aside:
-                aside.write_text(standalone(str(drawn)), encoding="utf-8")
-            written.append(path)
-    return written
+    try:
+        for name, draw in plots.items():
+            paths = [folder / f"{name}.{kind}" for kind in KINDS]
+            if draw is None:
+                for path in paths:
+                    path.unlink(missing_ok=True)
+                continue
+            figure = _drawn(draw)
+            for path in paths:
+                _write(figure, path)
+            written += paths
+    except OSError as error:
+        raise DataError(f"The plots can't be written to {folder} ({error.strerror}): name another folder.") from error
+    return tuple(written)
 
 
-def standalone(svg: str) -> str:
-    """A drawing made for a page, such that it stands by itself: with its name spaces, and the page's light colours."""
-    colours: dict[str, str] = {}
-    for variable, colour in _COLOUR.findall(_STYLE.read_text(encoding="utf-8")):
-        colours.setdefault(variable, colour)  # the light scheme comes first
-    svg = re.sub(r"var\((--[a-z0-9-]+)\)", lambda found: colours[found[1]], svg)
-    return svg.replace("<svg ", f'<svg {_SPACES} style="background: {colours["--paper"]}" ', 1) + "\n"
+def _drawn(draw: Draw) -> Figure:
+    with drawing(), matplotlib.rc_context(_STYLE):
+        figure, (axis,) = panels(6.4, 4.4)
+        figure.set_facecolor("white")
+        draw(axis)
+    return figure
+
+
+def _write(figure: Figure, path: Path) -> None:
+    drawn = io.BytesIO()
+    kind = path.suffix.removeprefix(".")
+    nameless = dict.fromkeys(("Date", "Creator")) if kind == "svg" else {"Software": None}
+    with drawing(), matplotlib.rc_context(_STYLE):
+        figure.savefig(drawn, format=kind, dpi=_DOTS_PER_INCH, metadata=nameless)
+    with write_aside(path) as aside:
+        aside.write_bytes(drawn.getvalue())

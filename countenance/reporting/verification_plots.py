@@ -1,78 +1,54 @@
-"""DET and ROC curves of one report as files of their own: SVG for the web, PNG for slides."""
+"""DET and ROC curves of one report as files of their own."""
 
 from __future__ import annotations
 
-import io
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from countenance.errors import AssessmentError
-from countenance.reporting.plots import drawing, panels
-from countenance.storage import write_aside
+from countenance.reporting.plot_files import LINES, Draw, write_plots
 
-# Outside of the report's page there are no variables to colour the drawing by; the line is blue of Okabe and Ito.
-_INK, _MUTED, _GRID, _LINE = "#1b1b1b", "#5f5f5f", "#dcdcdc", "#0072b2"
-_STYLE: Final[dict[Any, Any]] = {
-    "axes.edgecolor": _MUTED,
-    "axes.labelcolor": _INK,
-    "axes.titlecolor": _INK,
-    "grid.color": _GRID,
-    "text.color": _INK,
-    "xtick.color": _MUTED,
-    "ytick.color": _MUTED,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "svg.hashsalt": "countenance",
-}
-_DOTS_PER_INCH: Final = 160
+_LINE: Final = LINES[0]
 
 
 def write_verification_plots(report: Mapping[str, Any], folder: Path) -> tuple[Path, ...]:
     """Write ``det`` and ``roc``, each as .svg and .png, and return the paths.
 
+    A curve of which no point can be drawn isn't written, and an earlier one in the folder is removed: none without
+    mated and non-mated pairs, and no DET curve where nothing is missed.
+
     Args:
-        report: of templates or of pairs, as its ``to_dict`` gives it; its ``roc`` must be there.
-        folder: is made where it isn't there; files of these names are replaced.
+        report: of templates or of pairs, as its ``to_dict`` gives it.
+        folder: is made where it isn't there.
 
     Raises:
-        AssessmentError: the report has no curve.
+        DataError: the folder can't be written to.
     """
-    if report["roc"] is None:
-        raise AssessmentError("Pairs of one kind only have no curve: give mated and non-mated ones.")
-    paths = []
-    for name, draw in (("det", _draw_det), ("roc", _draw_roc)):
-        with drawing(), matplotlib.rc_context(_STYLE):
-            figure, (axis,) = panels(6.4, 4.4)
-            figure.set_facecolor("white")
-            draw(axis, report)
-            axis.set_title(f"{name.upper()} of {report['model'] or 'the embeddings'} on {report['protocol']['name']}")
-            for kind in ("svg", "png"):
-                paths.append(_written(figure, folder / f"{name}.{kind}"))
-    return tuple(paths)
+    plots: dict[str, Draw | None] = {"det": None, "roc": None}
+    if report["roc"] is not None:
+        far, tar = _rates(report["roc"])
+        if (tar < 1.0).any():
+            plots["det"] = functools.partial(_draw_det, report=report)
+        if len(far):
+            plots["roc"] = functools.partial(_draw_roc, report=report)
+    return write_plots(plots, folder)
 
 
-def _written(figure: Figure, path: Path) -> Path:
-    drawn = io.BytesIO()
-    kind = path.suffix.removeprefix(".")
-    nameless = dict.fromkeys(("Date", "Creator")) if kind == "svg" else {"Software": None}
-    figure.savefig(drawn, format=kind, dpi=_DOTS_PER_INCH, metadata=nameless)
-    with write_aside(path) as aside:
-        aside.write_bytes(drawn.getvalue())
-    return path
+def _title(name: str, report: Mapping[str, Any]) -> str:
+    return f"{name} of {report['model'] or 'the embeddings'} on {report['protocol']['name']}"
 
 
 def _draw_roc(axis: Axes, report: Mapping[str, Any]) -> None:
     far, tar = _rates(report["roc"])
     axis.plot(far, 100 * tar, color=_LINE)
     _mark(axis, report, lambda tar: tar)
-    axis.set(xscale="log", xlabel="false accept rate (FAR)", ylabel="true accept rate (TAR), %")
+    axis.set(title=_title("ROC", report), xscale="log", xlabel="false accept rate (FAR)")
+    axis.set(ylabel="true accept rate (TAR), %")
     _plain_numbers(axis)
 
 
@@ -81,9 +57,8 @@ def _draw_det(axis: Axes, report: Mapping[str, Any]) -> None:
     far, tar = _rates(report["roc"])
     axis.plot(far, 100 * np.where(tar < 1.0, 1.0 - tar, np.nan), color=_LINE)
     _mark(axis, report, lambda tar: 1.0 - tar)
-    axis.set(xscale="log", xlabel="false accept rate (FAR)", ylabel="mated comparisons missed (1 - TAR), %")
-    if (tar < 1.0).any():
-        axis.set_yscale("log")
+    axis.set(title=_title("DET", report), xscale="log", xlabel="false accept rate (FAR)")
+    axis.set(yscale="log", ylabel="mated comparisons missed (1 - TAR), %")
     _plain_numbers(axis)
 
 

@@ -126,6 +126,12 @@ def test_the_threshold_by_hand(tmp_path: Path, capsys: Captured):
     assert found["identification"] is None
 
 
+def test_galleries_without_probes_are_told_not_passed_over(published: Path, tmp_path: Path, capsys: Captured):
+    (published / "meta" / "ijbx_1N_probe_mixed.csv").unlink()
+    assert evaluate(plain(tmp_path), published) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1:N not measured: no probes."
+
+
 def test_options_do_what_their_names_say(published: Path, tmp_path: Path, capsys: Captured):
     both = np.stack([VALUES, VALUES[:, ::-1]], axis=1)
     embeddings = plain(tmp_path, both)
@@ -209,12 +215,14 @@ def test_other_rows_than_samples_are_told_before_a_follower_waits(published: Pat
 
 def test_plots_are_written_as_svg_and_png(published: Path, tmp_path: Path, capsys: Captured):
     assert evaluate(plain(tmp_path), published, "--plots", tmp_path / "plots") == 0
-    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["det.png", "det.svg", "roc.png", "roc.svg"]
+    # Nobody is missed at any threshold that accepts somebody falsely: there is no DET curve.
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == ["roc.png", "roc.svg"]
     meta = published / "meta" / "ijbx_template_pair_label.txt"
     write_lines(meta, ["10 11 1"])
-    assert evaluate(plain(tmp_path), published, "--plots", tmp_path / "none") == 1
-    assert said(capsys) == "The protocol 'ijbx' has pairs of one kind only, so no curves: leave --plots away."
-    assert not (tmp_path / "none").exists()
+    assert str(tmp_path / "plots" / "roc.svg") in capsys.readouterr().out.splitlines()[-1]
+    assert evaluate(plain(tmp_path), published, "--plots", tmp_path / "plots") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Nothing to draw: no curve is measurable."
+    assert list((tmp_path / "plots").iterdir()) == []
 
 
 def spoilt(value: float) -> np.ndarray:

@@ -106,7 +106,7 @@ def test_nothing_and_half_and_damaged_files_are_told_apart(out):
     with pytest.raises(DataError, match=r"holds \(4, 2, 3\) float32 where \(10, 2, 3\) float32 belong"):
         read_embeddings(out)
     out.write_text("no array")
-    with pytest.raises(DataError, match="is no array of embeddings"):
+    with pytest.raises(DataError, match="is no .npy file"):
         read_embeddings(out)
     description_path(out).unlink()
     with pytest.raises(DataError, match=r"E.npy.json, which tells what E.npy holds, is not there"):
