@@ -17,6 +17,7 @@ from scipy import sparse
 
 from countenance.assessment.arrays import (
     AnyArray,
+    BoolArray,
     FloatArray,
     IntArray,
     RowError,
@@ -138,14 +139,7 @@ class TemplateSums:
             empty &= ~failed
             sums[failed], features[failed] = 0.0, 0.0
         if empty.any():
-            first = int(np.argmax(self._templates == int(np.argmax(empty))))
-            raise RowError(
-                f"The template that starts in row {first} adds up to a zero vector: "
-                "its weights are all zero or its embeddings cancel; drop the template.",
-                row=first,
-                problem="the template that starts here adds up to a zero vector, as its detector scores are all zero "
-                "or its embeddings cancel",
-            )
+            _refuse_empty(empty, self._templates)
         return Templates(self._ids, features, sums, failed, self._failures.count)
 
     def _without_failures(self, first_row: int, block: FloatArray, failed: ArrayLike | None) -> FloatArray:
@@ -177,6 +171,10 @@ class TemplateSums:
             raise AssessmentError(
                 f"The embeddings have shape {block.shape}: give [samples, dimensions], or "
                 "[samples, 2, dimensions] of images and their mirror images."
+            )
+        if not block.shape[-1]:
+            raise AssessmentError(
+                f"The embeddings have shape {block.shape}, which holds no number: give at least one dimension."
             )
         if block.dtype not in (np.float32, np.float64):
             raise AssessmentError(f"The embeddings are {block.dtype}: give float32.")
@@ -262,6 +260,20 @@ def aggregate_templates(
     sums = TemplateSums(template_ids, media_ids, detector_scores, options, failed)
     sums.add(0, rows)
     return sums.finish()
+
+
+def _refuse_empty(empty: BoolArray, templates: IntArray) -> None:
+    """Name the first row of a template that adds up to nothing, and how many more such templates there are."""
+    first, more = int(np.argmax(empty[templates])), int(np.count_nonzero(empty)) - 1
+    others = f", as {'does' if more == 1 else 'do'} {more:,} more," if more else ""
+    raise RowError(
+        f"The template that starts in row {first}{others} adds up to a zero vector: "
+        "its weights are all zero or its embeddings cancel; drop the template.",
+        row=first,
+        problem="the template that starts here adds up to a zero vector, as its detector scores are all zero "
+        "or its embeddings cancel",
+        more=more,
+    )
 
 
 def _numbered(labels: ArrayLike) -> tuple[IntArray, AnyArray]:
