@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from countenance.assessment.arrays import AnyArray, BoolArray, IntArray
+from countenance.assessment.arrays import AnyArray
 from countenance.assessment.identification import FPIRS, RANKS, GalleryRows, Identification, identify
 from countenance.assessment.intervals import DEFAULT_LEVEL
 from countenance.assessment.pair_verification import VerificationRow
+from countenance.assessment.protocol_digest import protocol_sha256
 from countenance.assessment.results import Result
 from countenance.assessment.sorted_scores import SortedScores
 from countenance.assessment.template_intervals import TarInterval, tar_intervals
+from countenance.assessment.template_protocol_lists import ProtocolLists, why_not_searched
 from countenance.assessment.template_scores import TemplatePairScores, template_positions
 from countenance.assessment.template_verification import (
     FARS,
@@ -34,77 +36,6 @@ from countenance.assessment.verification import TarAtFar
 _NO_INTERVAL = TarInterval(None, None, 0, None, "no interval: this rule is for comparison with published figures only")
 
 
-class ComparedTemplates(Protocol):
-    """The comparisons of 1:1, by template ids."""
-
-    @property
-    def first(self) -> IntArray:
-        """One template of each pair, [P]."""
-
-    @property
-    def second(self) -> IntArray:
-        """The other, [P]."""
-
-    @property
-    def mated(self) -> BoolArray:
-        """Whether both are of one subject, [P]."""
-
-
-class SearchedTemplates(Protocol):
-    """Templates with their subjects: probes, or, with a name, a gallery."""
-
-    @property
-    def templates(self) -> IntArray:
-        """Template ids, [G]."""
-
-    @property
-    def subjects(self) -> AnyArray:
-        """Whose they are, [G]."""
-
-
-class NamedTemplates(SearchedTemplates, Protocol):
-    """A gallery."""
-
-    @property
-    def name(self) -> str:
-        """Such as "G1"."""
-
-
-class Samples(Protocol):
-    """The samples that templates were made of."""
-
-    @property
-    def detector_scores(self) -> AnyArray | None:
-        """Of each sample, [N], where the protocol has them."""
-
-
-class ProtocolLists(Protocol):
-    """What is read of a protocol; ``countenance.data.protocols.template_protocol.TemplateProtocol`` is one."""
-
-    @property
-    def name(self) -> str:
-        """Of the protocol."""
-
-    @property
-    def samples(self) -> Samples:
-        """What templates are made of."""
-
-    @property
-    def pairs(self) -> ComparedTemplates:
-        """Of 1:1."""
-
-    @property
-    def galleries(self) -> Sequence[NamedTemplates]:
-        """Of 1:N; none where there is no such part."""
-
-    @property
-    def probes(self) -> SearchedTemplates | None:
-        """Of 1:N."""
-
-    def counts(self) -> dict[str, Any]:
-        """How large it is: samples, templates, pairs, mated_pairs, galleries {name: n}, probes."""
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TemplateReport(Result):
     """What templates say of a model.
@@ -113,13 +44,14 @@ class TemplateReport(Result):
         kind: "templates".
         version: of this layout.
         model: its name, or None.
-        protocol: its name and how large it is.
+        protocol: its name, how large it is, and the digest of its lists, sha256.
         options: flip, normalise_samples, weigh_by_detector_score (False also where the protocol has no such scores),
             rule, level of the intervals.
         failures: samples that could not be embedded, templates without a usable sample, pairs with such a template.
         verification: TAR at each FAR, with counts and an interval over subjects.
         roc: thinned for plotting; None without mated or without non-mated pairs.
-        identification: 1:N; None where the protocol has no galleries or no probes.
+        identification: 1:N; None where the protocol has no galleries or no probes, which
+        identification_note: says; else empty.
     """
 
     kind: str = "templates"
@@ -131,6 +63,7 @@ class TemplateReport(Result):
     verification: tuple[VerificationRow, ...]
     roc: RocCurve | None
     identification: Identification | None
+    identification_note: str = ""
 
 
 def assess_templates(
@@ -174,7 +107,7 @@ def assess_templates(
     both = len(scores.mated) and len(scores.non_mated)
     return TemplateReport(
         model=model,
-        protocol={"name": protocol.name, **protocol.counts()},
+        protocol={"name": protocol.name, **protocol.counts(), "sha256": protocol_sha256(protocol)},
         options={
             **options.model_dump(),
             "weigh_by_detector_score": options.weigh_by_detector_score and protocol.samples.detector_scores is not None,
@@ -185,6 +118,7 @@ def assess_templates(
         verification=tuple(_row(*found) for found in zip(points, intervals, strict=True)),
         roc=roc_curve(scores, roc_points) if both else None,
         identification=_identification(templates, protocol, ranks, fpirs),
+        identification_note=_why_not_searched(protocol),
     )
 
 
@@ -228,7 +162,7 @@ def _known_subjects(templates: Templates, protocol: ProtocolLists, scores: Sorte
 def _identification(
     templates: Templates, protocol: ProtocolLists, ranks: Sequence[int], fpirs: Sequence[float]
 ) -> Identification | None:
-    if not protocol.galleries or protocol.probes is None:
+    if protocol.probes is None or _why_not_searched(protocol):
         return None
     galleries = [
         GalleryRows(gallery.name, template_positions(templates.ids, gallery.templates), gallery.subjects)
@@ -236,3 +170,7 @@ def _identification(
     ]
     probes = template_positions(templates.ids, protocol.probes.templates)
     return identify(templates, galleries, probes, protocol.probes.subjects, ranks=ranks, fpirs=fpirs)
+
+
+def _why_not_searched(protocol: ProtocolLists) -> str:
+    return why_not_searched(len(protocol.galleries), 0 if protocol.probes is None else len(protocol.probes.templates))

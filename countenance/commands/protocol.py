@@ -7,9 +7,12 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from countenance.commands.arguments import number
+
+if TYPE_CHECKING:
+    from countenance.data.protocols.template_protocol import TemplateProtocol
 
 _DUPLICATED: Final = "a comparison that is listed twice: stop there, or count both; default: refuse"
 
@@ -107,14 +110,22 @@ def _check(arguments: argparse.Namespace) -> dict[str, Any]:
     from countenance.data.protocols.parquet_protocol import open_protocol
 
     protocol = open_protocol(arguments.folder, duplicated_pairs=arguments.duplicated_pairs)
-    return {"name": protocol.name, **protocol.counts()}
+    return _counts(protocol)
+
+
+def _counts(protocol: TemplateProtocol) -> dict[str, Any]:
+    from countenance.assessment.template_protocol_lists import why_not_searched
+
+    counts = protocol.counts()
+    note = why_not_searched(len(counts["galleries"]), counts["probes"])
+    return {"name": protocol.name, **counts, "identification_note": note}
 
 
 def _convert(arguments: argparse.Namespace) -> dict[str, Any]:
     from countenance.data.protocols.parquet_protocol import convert
 
     protocol = convert(arguments.folder, arguments.out, duplicated_pairs=arguments.duplicated_pairs)
-    return {"name": protocol.name, **protocol.counts()}
+    return _counts(protocol)
 
 
 def _make(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -140,7 +151,7 @@ def _make(arguments: argparse.Namespace) -> dict[str, Any]:
         protocol = with_listed_points(protocol, arguments.manifest)
     sources = {arguments.manifest.name: file_sha256(arguments.manifest)}
     write_parquet_protocol(protocol, arguments.out, sources=sources)
-    return {"name": protocol.name, **protocol.counts()}
+    return _counts(protocol)
 
 
 _ACTIONS: Final[dict[str, Callable[[argparse.Namespace], dict[str, Any]]]] = {
@@ -155,4 +166,7 @@ def _text(counts: Mapping[str, Any]) -> str:
     for name in ("samples", "templates", "pairs", "mated_pairs"):
         lines.append(f"{name.replace('_', ' '):<12}{counts[name]:>12,}")
     lines += [f"{f'gallery {name}':<12}{count:>12,}" for name, count in counts["galleries"].items()]
-    return "\n".join([*lines, f"{'probes':<12}{counts['probes']:>12,}"]) + "\n"
+    lines.append(f"{'probes':<12}{counts['probes']:>12,}")
+    if counts["identification_note"]:
+        lines.append(f"{counts['identification_note']}.")
+    return "\n".join(lines) + "\n"

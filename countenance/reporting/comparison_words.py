@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from countenance.assessment.template_protocol_lists import why_not_searched
 from countenance.reporting.comparison_anchors import Anchors
 from countenance.reporting.comparison_differences import has_difference, level_of
 from countenance.reporting.comparison_reports import ComparedModel, ComparedProtocol
@@ -35,8 +36,9 @@ def protocol_words(table: ComparedProtocol) -> str:
         return f"{pairs}, of {many(counts.get('photos', 0), 'photo')}{folds}."
     made = f"{many(counts.get('templates', 0), 'template')} of {many(counts.get('samples', 0), 'sample')}; {pairs}"
     galleries = [f"{name} ({count:,})" for name, count in (counts.get("galleries") or {}).items()]
-    if not galleries or not counts.get("probes"):
-        return f"{made}. There is no 1:N search in it."
+    missing = why_not_searched(len(galleries), counts.get("probes", 0))
+    if missing:
+        return f"{made}. {missing}."
     word = "gallery" if len(galleries) == 1 else "galleries"
     return f"{made}; {many(counts['probes'], 'probe')} searched in {word} {' and '.join(galleries)}."
 

@@ -66,6 +66,7 @@ def test_the_report_by_hand():
     ]
     assert [row.realised_far for row in report.verification] == [0.1, 0.2]
     assert (report.kind, report.version, report.model) == ("templates", 1, "net")
+    assert len(report.protocol.pop("sha256")) == 64
     assert report.protocol == {
         "name": "made",
         "samples": 15,
@@ -173,13 +174,18 @@ def test_a_failed_probe_and_a_failed_mate_are_not_found_but_counted():
     assert [rate.probes for rate in report.identification.galleries[1].ranks] == [1, 1]
 
 
-def test_a_protocol_without_probes_has_no_1_n_part():
+def test_a_protocol_without_probes_or_galleries_has_no_1_n_part_and_says_why():
     made = aggregate_templates(PLANE, SAMPLES.templates, SAMPLES.media)
-    for protocol in (
-        TemplateProtocol("made", SAMPLES, PAIRS, ENROLLED, None),
-        TemplateProtocol("made", SAMPLES, PAIRS, (), SEARCHED),
+    for galleries, probes, missing in (
+        (ENROLLED, None, "no probes"),
+        ((), SEARCHED, "no galleries"),
+        ((), None, "no galleries and no probes"),
     ):
-        assert assess_templates(made, protocol).identification is None
+        report = assess_templates(made, TemplateProtocol("made", SAMPLES, PAIRS, galleries, probes))
+        assert report.identification is None
+        assert report.to_dict()["identification_note"] == f"1:N not measured: {missing}"
+    whole = TemplateProtocol("made", SAMPLES, PAIRS, ENROLLED, SEARCHED)
+    assert assess_templates(made, whole, fpirs=(0.5,)).identification_note == ""
 
 
 def test_a_template_that_was_not_made_is_refused():

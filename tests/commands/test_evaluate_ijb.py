@@ -94,7 +94,8 @@ def test_it_prints_tables_and_writes_the_report(published: Path, tmp_path: Path,
     written = json.loads(out.read_text())
     assert (written["kind"], written["version"], written["model"]) == ("templates", 1, "net")
     assert list(written) == [
-        *("kind", "version", "model", "protocol", "options", "failures", "verification", "roc", "identification")
+        *("kind", "version", "model", "protocol", "options", "failures", "verification", "roc", "identification"),
+        "identification_note",
     ]
     assert [path.name for path in out.parent.iterdir()] == ["report.json"]
 

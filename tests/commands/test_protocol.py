@@ -42,7 +42,18 @@ def test_check_prints_counts(published: Path, capsys: Captured):
         ["probes", "3"],
     ]
     assert protocol("check", published, "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"name": "ijbx", **small_protocol().counts()}
+    assert json.loads(capsys.readouterr().out) == {
+        "name": "ijbx",
+        **small_protocol().counts(),
+        "identification_note": "",
+    }
+
+
+def test_check_says_that_galleries_without_probes_are_searched_for_nobody(published: Path, capsys: Captured):
+    probes = published / "meta" / "ijbx_1N_probe_mixed.csv"
+    probes.rename(probes.with_name("ijbx_1N_probes_mixed.csv"))
+    assert protocol("check", published) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1:N not measured: no probes."
 
 
 def test_check_names_file_and_line(published: Path, capsys: Captured):

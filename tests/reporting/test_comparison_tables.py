@@ -77,7 +77,7 @@ def test_without_a_search_there_are_no_columns_of_it():
     protocol = {**MADE, "galleries": {}, "probes": 0}
     table = table_of(given("a", template_report("a", 5.0, protocol, identification=None)))
     assert {column.what for column in table.columns} == {"far"}
-    assert table.what.endswith("There is no 1:N search in it.")
+    assert table.what.endswith("1:N not measured: no galleries and no probes.")
 
 
 def test_failures_to_extract_stand_beside_the_model():
