@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from countenance.data.protocols.ijb import find_ijb_files, read_ijb
 from countenance.data.protocols.parquet_columns import TableReader
-from countenance.data.protocols.protocol_checks import DuplicatedPairs, ProtocolOrigins, check_protocol
+from countenance.data.protocols.protocol_checks import WHOLE_SUBJECTS, DuplicatedPairs, ProtocolOrigins, check_protocol
 from countenance.data.protocols.row_origins import ParquetFile, TextFile
 from countenance.data.protocols.template_protocol import (
     Gallery,
@@ -175,7 +175,11 @@ def _read_galleries(path: Path) -> tuple[tuple[Gallery, ...], tuple[ParquetFile,
     if not path.exists():
         return (), ()
     table = TableReader(path)
-    names, templates, subjects = table.texts("gallery"), table.integers("template"), table.integers("subject")
+    names, templates, subjects = (
+        table.texts("gallery"),
+        table.integers("template"),
+        table.integers("subject", WHOLE_SUBJECTS),
+    )
     galleries, origins = [], []
     for name in dict.fromkeys(names.tolist()):
         rows = np.flatnonzero(names == name)
@@ -188,7 +192,7 @@ def _read_probes(path: Path) -> Probes | None:
     if not path.exists():
         return None
     table = TableReader(path)
-    return Probes(table.integers("template"), table.integers("subject"))
+    return Probes(table.integers("template"), table.integers("subject", WHOLE_SUBJECTS))
 
 
 def _refuse_other_content(folder: Path) -> None:

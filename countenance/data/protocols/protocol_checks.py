@@ -24,6 +24,8 @@ from countenance.errors import DataError
 DuplicatedPairs = Literal["refuse", "keep"]
 """What to do with a comparison that is listed twice: refuse the protocol, or keep both, as the public scripts do."""
 
+WHOLE_SUBJECTS: Final = "number the subjects from zero upwards, alike in all galleries and among the probes"
+
 _SAMPLES, _PAIRS, _PROBES = InMemory("samples"), InMemory("pairs"), InMemory("probes")
 _BLOCK: Final = 1 << 20
 _TABLE_SPAN: Final = 1 << 24
@@ -166,9 +168,7 @@ def _check_subjects(
 ) -> None:
     """Refuse a template with two subjects; note in ``subjects`` [T], by code, whose the others are."""
     # -1 stays free for a template of which no list says whose it is.
-    refuse_rows(
-        searched.subjects < 0, origin, "a subject is a negative number", "number the subjects from zero upwards"
-    )
+    refuse_rows(searched.subjects < 0, origin, "a subject is a negative number", WHOLE_SUBJECTS)
     codes = index.codes(searched.templates)
     known = subjects[codes]
     _, first, place = np.unique(codes, return_index=True, return_inverse=True)
@@ -261,7 +261,7 @@ def _check_duplicates(
         row = int(wrong[0])
         refuse_row(row, origin, f"{repeated(row)}, but with the other label", "keep one", more=len(wrong) - 1)
     if duplicated_pairs == "refuse":
-        remedy = "remove one, or read with duplicated_pairs='keep' to count both"
+        remedy = "remove one, or count both with --duplicated-pairs keep (in Python, duplicated_pairs='keep')"
         refuse_rows(order[~fresh], origin, lambda row: f"{repeated(row)} already", remedy)
 
 

@@ -106,6 +106,12 @@ def test_large_tables_of_several_row_groups_come_back(folder: Path):
             pa.array(list("abcdefg")),
             "column 'medium' of .*samples.parquet does not hold whole numbers",
         ),
+        (
+            "probes",
+            "subject",
+            pa.array(["ann", "ann", "bob"]),
+            "column 'subject' of .*probes.parquet does not hold whole numbers: number the subjects from zero upwards",
+        ),
         ("samples", "medium", pa.array([1.5] * 7), "column 'medium' of .*samples.parquet does not hold whole numbers"),
         (
             "samples",
