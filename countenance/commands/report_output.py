@@ -108,7 +108,8 @@ def _verification_texts(row: Mapping[str, Any]) -> list[str]:
     far = f"{row['far']:g}"
     if row["tar"] is None:
         return [far]
-    interval = _NOTHING if row["low"] is None else f"{100 * row['low']:.2f} to {100 * row['high']:.2f}"
+    ends = [_NOTHING if row[end] is None else f"{100 * row[end]:.2f}" for end in ("low", "high")]
+    interval = _NOTHING if row["high"] is None else " to ".join(ends)
     counts = [f"{row[name]:,}" for name in ("accepted", "mated", "false_accepts", "non_mated")]
     return [far, percent(row["tar"]), interval, *counts, f"{row['threshold']:.4f}"]
 

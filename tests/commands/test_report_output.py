@@ -39,6 +39,10 @@ def test_a_note_of_several_rates_is_said_once_below_the_table():
     assert " - " in lines[1]
 
 
+def test_an_interval_without_a_lower_end_shows_its_upper_one():
+    assert "  - to 99.00  " in verification_lines([row(low=None, note="no lower end")], 0.95)[1]
+
+
 def test_failures_are_told_also_where_there_are_none():
     assert failure_line({"samples": 0, "pairs": 0}) == "Failures to extract: none."
     assert failure_line({"samples": 1, "pairs": 1200}) == "Failures to extract: 1 sample, 1,200 pairs."
