@@ -23,10 +23,11 @@ from countenance.assessment.arrays import FloatArray
 from countenance.assessment.intervals import DEFAULT_LEVEL, Rate, Resampling, rate_over_subjects
 from countenance.assessment.pair_accuracy import PairAccuracy, pair_accuracy
 from countenance.assessment.pair_scores import Flip, PhotoPairScores, photo_features, photo_pair_scores, subject_codes
-from countenance.assessment.pair_verification import VerificationRow, comparison_scores, pair_roc, verification_rows
+from countenance.assessment.pair_verification import comparison_scores, pair_roc, verification_rows
 from countenance.assessment.results import Result
 from countenance.assessment.template_verification import FARS, RocCurve
 from countenance.assessment.verification import ThresholdAtFar, accepted, threshold_at_far
+from countenance.assessment.verification_row import VerificationRow
 from countenance.configuration import Configuration
 
 COVERED: Final = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,43 +11,12 @@ from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.intervals import DEFAULT_RESAMPLING, Resampling
 from countenance.assessment.pair_scores import PhotoPairScores
 from countenance.assessment.pairs import ComparisonPairs, ComparisonScores
-from countenance.assessment.results import Result
 from countenance.assessment.template_verification import FARS, RocCurve
 from countenance.assessment.verification import measure_tar_at_far, tar_at_far
+from countenance.assessment.verification_row import VerificationRow
 from countenance.errors import AssessmentError
 
 ROC_POINTS: Final = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerificationRow(Result):
-    """The true accept rate at a false accept rate, as a row of a table.
-
-    Attributes:
-        far: the target.
-        tar: accepted / mated; None where it is not measurable, and ``note`` says why.
-        accepted: mated comparisons above the threshold; None where the FAR is not measurable.
-        mated: mated comparisons in all, failures to extract included.
-        threshold: accept when score > threshold; None where the FAR is not measurable.
-        false_accepts: non-mated comparisons above the threshold; None in the same case.
-        non_mated: non-mated comparisons in all, failures to extract included.
-        realised_far: false_accepts / non_mated; None in the same case.
-        low: lower end of the TAR's interval; None where there is none.
-        high: upper end; None in the same case.
-        note: why nothing was measured; empty where there is nothing to say.
-    """
-
-    far: float
-    tar: float | None
-    accepted: int | None
-    mated: int
-    threshold: float | None
-    false_accepts: int | None
-    non_mated: int
-    realised_far: float | None
-    low: float | None
-    high: float | None
-    note: str = ""
 
 
 def comparison_scores(pairs: PhotoPairScores) -> ComparisonScores:

@@ -15,7 +15,6 @@ import numpy as np
 from countenance.assessment.arrays import AnyArray
 from countenance.assessment.identification import FPIRS, RANKS, GalleryRows, Identification, identify
 from countenance.assessment.intervals import DEFAULT_LEVEL
-from countenance.assessment.pair_verification import VerificationRow
 from countenance.assessment.protocol_digest import protocol_sha256
 from countenance.assessment.results import Result
 from countenance.assessment.sorted_scores import SortedScores
@@ -32,6 +31,7 @@ from countenance.assessment.template_verification import (
 )
 from countenance.assessment.templates import DEFAULT_OPTIONS, TemplateOptions, Templates
 from countenance.assessment.verification import TarAtFar
+from countenance.assessment.verification_row import VerificationRow
 
 _NO_INTERVAL = TarInterval(None, None, 0, None, "no interval: this rule is for comparison with published figures only")
 

@@ -8,8 +8,9 @@ import pytest
 
 from countenance.commands import main
 from countenance.data.photographs import encode_photo
-from countenance.data.protocols.face_pairs import FacePairs, write_parquet_pairs
+from countenance.data.protocols.face_pairs import FacePairs
 from tests.conftest import picture
+from tests.data.protocols.published import write_parquet_pairs
 from tests.learning.recognisers import write_recogniser
 
 Captured = pytest.CaptureFixture[str]
@@ -159,17 +160,17 @@ def test_bfw_and_parquet_are_recognised(tmp_path: Path, capsys: Captured):
     table.assign(att1="g", att2="g").to_csv(tmp_path / "bfw.csv", index=False)
     names = [np.array(side, dtype=object) for side in (first, second)]
     write_parquet_pairs(
-        FacePairs(*names, np.array([1, 0, 1, 0]) == 1, np.array([1, 1, 2, 2])), tmp_path / "own.parquet"
+        FacePairs(*names, np.array([1, 0, 1, 0]) == 1, np.array([1, 1, 2, 2])), tmp_path / "own" / "pairs.parquet"
     )
     pd.DataFrame({"photo": ["a/1", "a/2", "b/1", "b/2"]}).to_csv(tmp_path / "rows.csv", index=False)
     embeddings = write_embeddings(tmp_path / "E.npy", 0, 10, 60, 70)
-    for name, groups in (("bfw.csv", ["g"]), ("own.parquet", [])):
+    for name, groups in (("bfw.csv", ["g"]), ("own/pairs.parquet", []), ("own", [])):
         given = ["--embeddings", embeddings, "--pairs", tmp_path / name, "--rows", tmp_path / "rows.csv"]
         assert evaluate(*given, "--json") == 0
         report = json.loads(capsys.readouterr().out)
         assert report["accuracy"]["mean"] == 1.0 and sorted(report["groups"]) == groups
         # The folder tells BFW's people; of other lists only mated pairs tell who is who.
-        assert ("known of mated pairs only" in report["note"]) == (name == "own.parquet")
+        assert ("known of mated pairs only" in report["note"]) == (name != "bfw.csv")
         assert report["protocol"]["subjects"] == 2
 
 

@@ -22,7 +22,6 @@ from countenance.data.protocols.row_origins import (
 )
 from countenance.data.protocols.template_protocol import Integers, Names, Truths
 from countenance.errors import DataError
-from countenance.storage import write_aside
 
 FOLDS: Final = 10
 """Into how many parts a list is cut that doesn't say itself, as its publishers do."""
@@ -139,16 +138,6 @@ def read_parquet_pairs(path: Path) -> FacePairs:
         group=table.texts("group") if table.has("group") else None,
     )
     return check_face_pairs(pairs, ParquetFile(path))
-
-
-def write_parquet_pairs(pairs: FacePairs, path: Path) -> None:
-    """Check pairs and write them, aside first and then renamed into place."""
-    check_face_pairs(pairs)
-    columns = {"first": pairs.first, "second": pairs.second, "mated": pairs.mated, "fold": pairs.fold}
-    if pairs.group is not None:
-        columns["group"] = pairs.group
-    with write_aside(path) as aside:
-        pd.DataFrame(columns).to_parquet(aside, compression="zstd", index=False)
 
 
 def bin_pairs(path: Path) -> FacePairs:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from hypothesis import strategies as st
 
+from countenance.data.protocols.face_pairs import FacePairs
 from countenance.data.protocols.template_protocol import (
     Gallery,
     Probes,
@@ -155,3 +157,12 @@ def protocols(draw: st.DrawFn) -> TemplateProtocol:
         if searched
         else None,
     )
+
+
+def write_parquet_pairs(pairs: FacePairs, path: Path) -> None:
+    """A list of pairs of one's own."""
+    columns = {"first": pairs.first, "second": pairs.second, "mated": pairs.mated, "fold": pairs.fold}
+    if pairs.group is not None:
+        columns["group"] = pairs.group
+    path.parent.mkdir(exist_ok=True)
+    pd.DataFrame(columns).to_parquet(path, index=False)

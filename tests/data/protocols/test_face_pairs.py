@@ -17,10 +17,11 @@ from countenance.data.protocols.face_pairs import (
     check_face_pairs,
     consecutive_folds,
     read_parquet_pairs,
-    write_parquet_pairs,
 )
 from countenance.data.protocols.row_origins import InMemory
 from countenance.errors import DataError
+
+from .published import write_parquet_pairs
 
 
 def names(*values: str) -> np.ndarray:
