@@ -72,7 +72,7 @@ def _read(label: str, path: Path) -> GivenReport:
         values: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"There is no report at {path}: write it with `countenance evaluate ... --out`.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise DataError(f"{path} can't be read as JSON: give a report that `countenance evaluate` wrote.") from error
     if not isinstance(values, dict):
         raise DataError(f"{path} is no report: give what `countenance evaluate ... --out` wrote.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Self
 
 from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from countenance.assessment import attribute_report, detection_report
 
 Number = Annotated[float, AllowInfNan(False)]
 Count = Annotated[int, Field(ge=0)]
@@ -55,6 +57,12 @@ class _Rank(_Part):
     found: Count | None
     probes: Count
 
+    @model_validator(mode="after")
+    def _has_its_count(self) -> Self:
+        if self.rate is not None and self.found is None:
+            raise ValueError("a rate without its count")
+        return self
+
 
 class _Threshold(_Part):
     threshold: Number | None
@@ -66,6 +74,12 @@ class _Tpir(_Part):
     tpir: Number | None
     identified: Count | None
     at: list[_Threshold] = []
+
+    @model_validator(mode="after")
+    def _has_its_count(self) -> Self:
+        if self.tpir is not None and self.identified is None:
+            raise ValueError("a rate without its count")
+        return self
 
 
 class _Gallery(_Part):
@@ -156,6 +170,9 @@ class _Pairs(_Report):
 
 class _NamedProtocol(_Part):
     name: str
+    photos: Count | None = None
+    faces: Count | None = None
+    subjects: Count | None = None
 
 
 class _Figures(_Report):
@@ -163,11 +180,33 @@ class _Figures(_Report):
     figures: dict[str, _Figure]
 
 
+class _Attributes(_Figures):
+    @model_validator(mode="after")
+    def _has_known_figures(self) -> Self:
+        _refuse_unknown(self.figures, attribute_report.figure_title)
+        return self
+
+
+class _Detection(_Figures):
+    @model_validator(mode="after")
+    def _has_known_figures(self) -> Self:
+        _refuse_unknown(self.figures, detection_report.figure_title)
+        return self
+
+
+def _refuse_unknown(figures: Mapping[str, _Figure], title: Callable[[str], object]) -> None:
+    for name in figures:
+        try:
+            title(name)
+        except KeyError as error:
+            raise ValueError("an unknown figure") from error
+
+
 _OF_KIND: Final[dict[str, type[_Report]]] = {
     "templates": _Templates,
     "pairs": _Pairs,
-    "attributes": _Figures,
-    "detection": _Figures,
+    "attributes": _Attributes,
+    "detection": _Detection,
 }
 
 
@@ -181,5 +220,5 @@ def damaged_part(kind: str, values: Mapping[str, Any]) -> str | None:
     try:
         _OF_KIND[kind].model_validate(dict(values))
     except ValidationError as error:
-        return ", ".join(str(part) for part in error.errors()[0]["loc"])
+        return ", ".join(str(part) for part in error.errors()[0]["loc"]) or "figures"
     return None

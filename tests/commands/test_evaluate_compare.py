@@ -151,3 +151,30 @@ def test_a_page_that_would_replace_a_report_or_a_folder_is_refused(tmp_path: Pat
         assert main(["evaluate", "compare", f"a={report}", "--out", str(out)]) == 1
         assert told in capsys.readouterr().err
     assert Path(report).read_bytes() == before
+
+
+FIGURE = {
+    "value": 0.5, "low": None, "high": None, "count": 3, "unit": "proportion", "higher_is_better": True, "note": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "figures", "part"),
+    [
+        ("attributes", {"gender": 0.5}, "figures, gender"),
+        ("attributes", {"weather": FIGURE}, "figures"),
+        ("attributes", {"landmarks.7.box_size.mean": FIGURE}, "figures"),
+        ("detection", {"discrete.many": FIGURE}, "figures"),
+        ("detection", {"recall.0.1": {**FIGURE, "value": "x"}}, "figures, recall.0.1, value"),
+    ],
+)
+def test_a_damaged_figure_is_told(
+    kind: str, figures: dict[str, Any], part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    report = {
+        "kind": kind, "version": 1, "model": "a", "protocol": {"name": "set", "faces": 3}, "options": {},
+        "failures": {}, "figures": figures,
+    }  # fmt: skip
+    path = written(tmp_path, "a", report)
+    assert main(["evaluate", "compare", f"a={path}"]) == 1
+    assert capsys.readouterr().err == f"{path} is damaged at '{part}': evaluate again.\n"
