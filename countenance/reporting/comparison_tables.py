@@ -204,8 +204,14 @@ def _tar(row: Mapping[str, Any]) -> Shown:
         counts += f", {row['false_accepts']:,} false"
     elif row["false_accepts"] > allowed:
         counts += f", {row['false_accepts']:,} false: over the FAR"
-    interval = between(row["low"], row["high"], 100.0)
-    return Shown(percent(row["tar"], 2), interval or "no interval", counts)
+    return Shown(percent(row["tar"], 2), _interval(row), counts)
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    if row["low"] is None and row["high"] is not None:
+        # Too few false accepts to bound the threshold from above.
+        return f"at most {100.0 * row['high']:.2f}"
+    return between(row["low"], row["high"], 100.0) or "no interval"
 
 
 def _search(found: Mapping[str, Any], column: Column, searched: Mapping[str, Any]) -> Shown:

@@ -54,6 +54,11 @@ def test_false_accepts_are_told_where_ties_leave_fewer_and_where_the_other_rule_
     assert more.words[0].startswith("Read as the public scripts do (insightface_compat)")
 
 
+def test_an_interval_without_a_lower_end_says_its_upper_one():
+    table = table_of(given("candidate", template_report("a", 5.0, MADE, verification=[row(1e-2, low=None)])))
+    assert at(table, "a", "far", 1e-2) == Shown("90.00 %", "at most 94.00", "90 accepted")
+
+
 def test_what_is_not_measurable_says_so_and_why_and_is_never_nought():
     table = table_of(*three(MADE))
     assert at(table, "v2 AdaDistill", "far", 1e-6) == Shown("not measurable", note="below 1 in 6,900")
