@@ -6,13 +6,14 @@ import json
 import shutil
 from abc import abstractmethod
 from pathlib import Path, PurePosixPath
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset
 
 from countenance.errors import DataError
-from countenance.storage import move_folder, write_aside
+from countenance.storage import move_folder, write_aside, write_folder_aside
 
 Value = TypeVar("Value")
 
@@ -160,6 +161,54 @@ class CropStoreDataset(FileDataset[Any]):
     def write(self, data: Any, path: Path) -> None:
         """Not used: a folder moves as a whole."""
         raise DataError("A crop store is moved, not written: save it through its dataset.")
+
+
+class TemplateProtocolDataset(FileDataset[Any]):
+    """A folder that ``countenance evaluate ijb --protocol`` reads; or, in its place, why there is no protocol."""
+
+    _REASON: Final = "no_protocol.json"
+
+    def read(self, path: Path) -> Any:
+        """Read and check the protocol, or the reason."""
+        from countenance.data.protocols.parquet_protocol import read_parquet_protocol
+        from pipelines.evaluation.templates import MissingProtocol
+
+        if (path / self._REASON).is_file():
+            return MissingProtocol(**json.loads((path / self._REASON).read_text(encoding="utf-8")))
+        return read_parquet_protocol(path)
+
+    def save(self, data: Any) -> None:
+        """Put the new folder in the place of the old one."""
+        with write_folder_aside(self.path) as aside:
+            self.write(data, aside)
+
+    def write(self, data: Any, path: Path) -> None:
+        """Write the protocol, or the reason, into an empty folder."""
+        from countenance.data.protocols.parquet_protocol import write_parquet_protocol
+        from pipelines.evaluation.templates import MissingProtocol
+
+        if isinstance(data, MissingProtocol):
+            (path / self._REASON).write_text(json.dumps({"reason": data.reason}) + "\n", encoding="utf-8")
+        else:
+            write_parquet_protocol(data, path)
+
+
+class EmbeddingFilesDataset(FileDataset[Any]):
+    """A folder with an array of embeddings a model, ``<model>.npy``; loaded as memory maps by model."""
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Map every file."""
+        return {file.stem: np.load(file, mmap_mode="r", allow_pickle=False) for file in sorted(path.glob("*.npy"))}
+
+    def save(self, data: Any) -> None:
+        """Put the new folder in the place of the old one, so that no model of an earlier run stays."""
+        with write_folder_aside(self.path) as aside:
+            self.write(data, aside)
+
+    def write(self, data: Any, path: Path) -> None:
+        """Write the files into an empty folder."""
+        for model, embeddings in data.items():
+            np.save(path / f"{model}.npy", embeddings, allow_pickle=False)
 
 
 class NetworkDataset(FileDataset[Any]):

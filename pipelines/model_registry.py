@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from countenance.errors import ModelError
+
+if TYPE_CHECKING:
+    from countenance.serving.release import ReleaseManifest
 
 ALIASES: Final = ("champion", "previous", "canary", "shadow")
 _PIP_REQUIREMENTS: Final = ("onnxruntime", "numpy")
@@ -42,7 +45,7 @@ def register_release(folder: Path, release: Mapping[str, Any], *, model: str) ->
         The version.
 
     Raises:
-        ModelError: the unit was changed after it was built.
+        ModelError: the unit was changed after it was built, or is so old that it has no cost-optimal threshold.
     """
     from countenance.serving.release import open_release
 
@@ -54,7 +57,7 @@ def register_release(folder: Path, release: Mapping[str, Any], *, model: str) ->
     known = version_of(client, model, unit.release_id)
     if known is not None:
         return known
-    return _create_version(client, model, folder, release, unit.candidate)
+    return _create_version(client, model, folder, release, unit)
 
 
 def version_of(client: MlflowClient, model: str, release_id: str) -> str | None:
@@ -117,10 +120,12 @@ def _ensure_model(client: MlflowClient, model: str) -> None:
         )
 
 
-def _create_version(client: MlflowClient, model: str, folder: Path, release: Mapping[str, Any], candidate: str) -> str:
+def _create_version(
+    client: MlflowClient, model: str, folder: Path, release: Mapping[str, Any], unit: ReleaseManifest
+) -> str:
     import onnx
 
-    proto = onnx.load(folder / "model.onnx")
+    proto, tags = onnx.load(folder / "model.onnx"), _tags(release, unit)
     with _run():
         logged = mlflow.onnx.log_model(
             proto, name="model", signature=_signature(proto), pip_requirements=list(_PIP_REQUIREMENTS)
@@ -130,20 +135,21 @@ def _create_version(client: MlflowClient, model: str, folder: Path, release: Map
         model,
         logged.model_uri,
         run_id=logged.run_id,
-        tags=_tags(release, candidate),
+        tags=tags,
         description=(folder / "model_card.md").read_text(encoding="utf-8").split("---", 2)[2].strip(),
     )
     return str(created.version)
 
 
-def _tags(release: Mapping[str, Any], candidate: str) -> dict[str, str]:
+def _tags(release: Mapping[str, Any], unit: ReleaseManifest) -> dict[str, str]:
     waived = ", ".join(release["waived"])
     return {
         "release_id": release["release_id"],
-        "candidate": candidate,
+        "candidate": unit.candidate,
         "gates": release["decision"] + (f" (waived: {waived})" if waived else ""),
         "identity.tar": f"{release['identity']:.4f}",
         "operating_threshold": f"{release['operating_threshold']:.4f}",
+        "cost_optimal_threshold": f"{unit.cheapest().threshold:.4f}",
     }
 
 

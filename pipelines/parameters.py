@@ -17,6 +17,7 @@ MODELS: Final = {
     "training": "countenance.learning.recipe:Recipe",
     "distillation": "countenance.learning.recipe:DistillationConfiguration",
     "evaluation": "countenance.assessment.held_out:AssessmentConfiguration",
+    "template_protocol": "pipelines.evaluation.templates:TemplateConfiguration",
     "photo_search": "countenance.analysis.held_out_photos:PhotoSearchConfiguration",
     "bias": "countenance.assessment.fairness:FairnessConfiguration",
     "registration": "pipelines.registration.gating:RegistrationConfiguration",
@@ -30,7 +31,12 @@ MODELS: Final = {
 }
 """The model of each room's parameters; imported only when a run needs it."""
 
-FILES: Final = {"consent": "training", "governance": "registration", "photo_search": "evaluation"}
+FILES: Final = {
+    "consent": "training",
+    "governance": "registration",
+    "photo_search": "evaluation",
+    "template_protocol": "evaluation",
+}
 """Parameters that lie in another room's file."""
 
 OTHERS: Final = (

@@ -16,6 +16,20 @@ BoolArray = NDArray[np.bool_]
 AnyArray = NDArray[Any]
 
 
+class RowError(AssessmentError):
+    """An AssessmentError about a row, for callers who know where the row comes from.
+
+    Attributes:
+        row: the first one's number.
+        problem: what is wrong with it, without its number.
+        more: how many more are like it.
+    """
+
+    def __init__(self, text: str, *, row: int, problem: str, more: int = 0) -> None:
+        super().__init__(text)
+        self.row, self.problem, self.more = row, problem, more
+
+
 def score_vector(scores: ArrayLike, *, what: str, failures_allowed: bool = False) -> FloatArray:
     """Return ``scores`` as a one-dimensional float array, float32 or float64.
 
@@ -40,12 +54,12 @@ def score_vector(scores: ArrayLike, *, what: str, failures_allowed: bool = False
 
 
 def refuse_rows(wrong: ArrayLike, problem: str) -> None:
-    """Raise an AssessmentError that says ``problem`` and the first row where ``wrong`` is True."""
+    """Raise a RowError that says ``problem`` and the first row where ``wrong`` is True."""
     rows = np.flatnonzero(np.asarray(wrong, dtype=np.bool_))
     if len(rows):
         row, more = int(rows[0]), len(rows) - 1
         others = f" and {more:,} more" if more else ""
-        raise AssessmentError(f"In row {row}{others} {problem}: mend or drop the row.")
+        raise RowError(f"In row {row}{others} {problem}: mend or drop the row.", row=row, problem=problem, more=more)
 
 
 def same_length(**columns: int) -> None:

@@ -40,13 +40,16 @@ def assess_all(
     if unknown:
         raise AssessmentError(f"'thresholds_of' in parameters_evaluation.yml names '{min(unknown)}': that's no model.")
     trained = {model: said for model, said in outputs.items() if len(said)}
+    # A model that was never trained has no thresholds to lend.
+    lenders = {model: lender for model, lender in configuration.thresholds_of.items() if lender in trained}
     models = {
         model: assess(
             model,
             manifest,
             said,
             configuration,
-            calibrated_on=trained.get(configuration.thresholds_of.get(model, model)),
+            calibrated_on=trained[lenders.get(model, model)],
+            calibrated_by=lenders.get(model, model),
         ).to_dict()
         for model, said in track(trained.items(), what="Assessing models", total=len(trained), unit="model")
     }
@@ -116,8 +119,13 @@ def assess_all_by_group(
     }
 
 
-def headline_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of an evaluation report that are compared from run to run; unlabelled tasks are left out."""
+def headline_numbers(report: Mapping[str, Any], templates: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers that are compared from run to run; unlabelled tasks and what wasn't measurable are left out.
+
+    Args:
+        report: of :func:`assess_all`.
+        templates: ``models``, a :class:`~countenance.assessment.template_report.TemplateReport` dict each.
+    """
     numbers: dict[str, Any] = {
         model: {task: values["value"] for task, values in assessment["tasks"].items() if values["value"] is not None}
         for model, assessment in report["models"].items()
@@ -126,6 +134,8 @@ def headline_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
         for source, tasks in assessment["by_source"].items():
             found = {task: values["value"] for task, values in tasks.items() if values["value"] is not None}
             numbers[model] |= {f"{source}.{task}": value for task, value in found.items()}
+    for model, found in templates["models"].items():
+        numbers[model] |= template_numbers(found, report["headline_far"])
     gain = report["distillation_gain"]
     if gain is not None:
         names = ("difference", "low", "high")
@@ -151,12 +161,38 @@ def bias_numbers(report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def tar_table(report: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a model, protocol and FAR: ``model``, ``protocol``, ``far``, ``tar`` (null where not measurable)."""
-    rows = [
-        {"model": model, "protocol": protocol, "far": entry["at"]["far"], "tar": entry["tar"]}
+def tar_table(report: Mapping[str, Any], templates: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a model, protocol and FAR: ``model``, ``protocol``, ``far``, ``tar`` (null where not measurable).
+
+    Args:
+        report: of :func:`assess_all`.
+        templates: ``models``, a :class:`~countenance.assessment.template_report.TemplateReport` dict each.
+    """
+    faces = [
+        (model, "face to face", entry["at"]["far"], entry["tar"])
         for model, assessment in report["models"].items()
-        for protocol, key in (("face to face", "tar"), ("template to template", "template_tar"))
-        for entry in assessment[key]
+        for entry in assessment["tar"]
     ]
-    return pd.DataFrame(rows, columns=["model", "protocol", "far", "tar"])
+    of_templates = [
+        (model, "template to template", entry["far"], entry["tar"])
+        for model, found in templates["models"].items()
+        for entry in found["verification"]
+    ]
+    return pd.DataFrame([*faces, *of_templates], columns=["model", "protocol", "far", "tar"])
+
+
+def template_numbers(report: Mapping[str, Any], headline_far: float) -> dict[str, float]:
+    """TAR at the headline FAR and the rate at rank 1 of a template report; what wasn't measured is left out.
+
+    Raises:
+        AssessmentError: the report was not made at the headline FAR.
+    """
+    at_headline = [entry["tar"] for entry in report["verification"] if entry["far"] == headline_far]
+    if not at_headline:
+        raise AssessmentError(
+            f"Templates were not measured at the headline FAR of {headline_far:g}: run the evaluation pipeline again."
+        )
+    ranks = (report["identification"] or {"ranks": []})["ranks"]
+    rank_1 = [entry["rate"] for entry in ranks if entry["rank"] == 1]
+    numbers = {"template_tar": at_headline[0], "template_rank_1": rank_1[0] if rank_1 else None}
+    return {name: value for name, value in numbers.items() if value is not None}

@@ -24,8 +24,8 @@ from countenance.errors import AssessmentError
 Light = Literal["green", "amber", "red"]
 
 
-class CostModel(Configuration):
-    """What a wrong decision costs, and when its spread over groups calls for attention.
+class PriceList(Configuration):
+    """What a wrong decision costs, and how many strangers a threshold may let in at most.
 
     Attributes:
         currency: e.g. "EUR".
@@ -34,8 +34,6 @@ class CostModel(Configuration):
         mated_prior: share of transactions by the person they claim to be.
         transactions: costs are per this many.
         maximum_fmr: a cost-optimal threshold may not exceed this FMR; None = no cap.
-        amber_above: a bias index above it lights amber.
-        red_above: a bias index above it lights red.
     """
 
     currency: str = Field(default="EUR", min_length=1)
@@ -44,6 +42,27 @@ class CostModel(Configuration):
     mated_prior: float = Field(gt=0.0, lt=1.0)
     transactions: int = Field(default=1000, ge=1)
     maximum_fmr: float | None = Field(default=None, gt=0.0, lt=1.0)
+
+    @property
+    def unit(self) -> str:
+        """E.g. "EUR per 1,000 transactions"."""
+        return f"{self.currency} per {self.transactions:,} transactions"
+
+    def expected_cost(self, fmr: FloatArray, fnmr: FloatArray) -> FloatArray:
+        """Return the expected cost per ``transactions``, elementwise."""
+        turned_away = self.mated_prior * self.cost_false_non_match * fnmr
+        let_through = (1.0 - self.mated_prior) * self.cost_false_match * fmr
+        return np.asarray(self.transactions * (turned_away + let_through))
+
+
+class CostModel(PriceList):
+    """A price list, and when the spread of the cost over groups calls for attention.
+
+    Attributes:
+        amber_above: a bias index above it lights amber.
+        red_above: a bias index above it lights red.
+    """
+
     amber_above: float = Field(default=1.25, ge=1.0)
     red_above: float = Field(default=1.5, ge=1.0)
 
@@ -54,21 +73,15 @@ class CostModel(Configuration):
         return self
 
     @property
-    def unit(self) -> str:
-        """E.g. "EUR per 1,000 transactions"."""
-        return f"{self.currency} per {self.transactions:,} transactions"
+    def prices(self) -> PriceList:
+        """The price list alone."""
+        return PriceList(**{name: getattr(self, name) for name in PriceList.model_fields})
 
     def light(self, index: float) -> Light:
         """Return the light of a bias index."""
         if index > self.red_above:
             return "red"
         return "amber" if index > self.amber_above else "green"
-
-    def expected_cost(self, fmr: FloatArray, fnmr: FloatArray) -> FloatArray:
-        """Return the expected cost per ``transactions``, elementwise."""
-        turned_away = self.mated_prior * self.cost_false_non_match * fnmr
-        let_through = (1.0 - self.mated_prior) * self.cost_false_match * fmr
-        return np.asarray(self.transactions * (turned_away + let_through))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +103,15 @@ class CostCurve(Result):
     costs: FloatArray
 
     def thinned(self, points: int) -> CostCurve:
-        """Return at most ``points`` points, evenly spread by position, both ends kept; for a plot."""
+        """Return at most ``points`` points, spread evenly over the thresholds, both ends kept; for a plot.
+
+        Spread by position, nearly all would lie among the many scores of strangers, where nobody sets a threshold.
+        """
         if points < 2:
             raise AssessmentError(f"A curve of {points} points has no two ends: ask for 2 or more.")
-        kept = np.unique(np.linspace(0, len(self.thresholds) - 1, points).round().astype(np.int64))
+        wanted = np.linspace(self.thresholds[0], self.thresholds[-1], points)
+        # The point that holds at a threshold is the last one that is not above it.
+        kept = np.unique(np.searchsorted(self.thresholds, wanted, side="right") - 1)
         return CostCurve(self.unit, self.thresholds[kept], self.fmr[kept], self.fnmr[kept], self.costs[kept])
 
 
@@ -118,7 +136,7 @@ class CostOptimum(Result):
     capped: bool
 
 
-def expected_cost_curve(mated: ArrayLike, non_mated: ArrayLike, model: CostModel) -> CostCurve:
+def expected_cost_curve(mated: ArrayLike, non_mated: ArrayLike, model: PriceList) -> CostCurve:
     """Return the expected cost at every distinct score as threshold.
 
     Args:
@@ -138,7 +156,7 @@ def expected_cost_curve(mated: ArrayLike, non_mated: ArrayLike, model: CostModel
     return CostCurve(model.unit, thresholds, fmr, fnmr, model.expected_cost(fmr, fnmr))
 
 
-def cost_optimal_threshold(mated: ArrayLike, non_mated: ArrayLike, model: CostModel) -> CostOptimum:
+def cost_optimal_threshold(mated: ArrayLike, non_mated: ArrayLike, model: PriceList) -> CostOptimum:
     """Return the common threshold of least expected cost, under the model's cap on FMR if it has one.
 
     Of equally cheap thresholds the highest is taken: it lets fewer strangers through.

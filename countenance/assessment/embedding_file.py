@@ -45,7 +45,7 @@ def read_embeddings(path: Path) -> FloatArray:
 def _mapped(path: Path) -> FloatArray:
     try:
         array: FloatArray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise AssessmentError(f"{path} cannot be read as a .npy file ({error}): write it with numpy.save.") from error
     if not isinstance(array, np.ndarray) or array.ndim not in (2, 3):
         raise AssessmentError(f"{path} does not hold embeddings [samples, dimensions]: write such an array.")

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.assessment.arrays import FloatArray, IntArray
+from countenance.assessment.score_grid import on_grid
 from countenance.assessment.template_scores import float32_error_bound, gathered_scores
 from countenance.assessment.templates import Templates
 from countenance.assessment.verification import allowed_false_accepts
 
 # Of scores in a block of probes: 4 MB.
 BLOCK_CELLS: Final = 1_048_576
+# The rank of a mate where the probe or the mate failed: beyond any that could be asked for.
+NEVER_FOUND: Final = int(np.iinfo(np.int64).max)
 # More than adding to a score of about 1 rounds away in float32.
 SUM_ROUNDING: Final = 2.0**-22
 
@@ -31,7 +34,8 @@ class GallerySearch:
 
     Attributes:
         mate_ranks: of each mated probe, [M]: 1 plus the others that score as high as its mate or higher, in float64; of
-            one that is beyond the deepest rank, only that it is.
+            one that is beyond the deepest rank, only that it is. A probe that failed, or whose mate did, has
+            ``NEVER_FOUND``.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class GallerySearch:
         # Two scores that differ by more than this in float32 are in the same order in float64.
         self._doubt = np.float32(2.0 * float32_error_bound(templates.features.shape[1]) + SUM_ROUNDING)
         self._enrolled, self._enrolled64 = templates.features[gallery], templates.features64[gallery]
+        self._failed = templates.failed
+        self._enrolled_failed = None if templates.failed is None else np.flatnonzero(templates.failed[gallery])
         self._mate_scores = np.empty(len(self._mated), dtype=np.float32)
         self.mate_ranks: NDArray[np.int64] = self._ranked()
         self._maxima = self._highest()
@@ -55,8 +61,8 @@ class GallerySearch:
         """
         maxima = self._maxima.astype(np.float64)
         allowed = allowed_false_accepts(fpir, len(maxima))
-        if allowed:
-            about = np.sort(maxima)[len(maxima) - 1 - allowed]
+        about = np.sort(maxima)[len(maxima) - 1 - allowed] if allowed else -np.inf
+        if np.isfinite(about):
             for number in np.flatnonzero(np.abs(maxima - about) <= self._doubt):
                 maxima[number] = self._exact_row(self._non_mated[number]).max()
         return maxima
@@ -85,6 +91,7 @@ class GallerySearch:
             ranks[part.start + near] = 1 + surely
             for row in near[(surely != maybe) & (surely < self._deepest)]:
                 ranks[part.start + row] = self._exact_rank(part.start + row)
+        ranks[np.isneginf(self._mate_scores)] = NEVER_FOUND
         return ranks
 
     def _highest(self) -> NDArray[np.float32]:
@@ -99,7 +106,11 @@ class GallerySearch:
         for start in range(0, len(probes), height):
             part = slice(start, min(start + height, len(probes)))
             block = buffer[: part.stop - start]
-            yield part, np.matmul(self._templates.features[probes[part]], self._enrolled.T, out=block)
+            np.matmul(self._templates.features[probes[part]], self._enrolled.T, out=block)
+            if self._failed is not None and self._enrolled_failed is not None:
+                block[:, self._enrolled_failed] = -np.inf
+                block[self._failed[probes[part]]] = -np.inf
+            yield part, block
 
     def _exact_rank(self, number: int) -> int:
         scores, mate = self._exact_row(self._mated[number]), self._mates[number]
@@ -109,4 +120,7 @@ class GallerySearch:
     def _exact_row(self, probe: int) -> FloatArray:
         row = np.broadcast_to(self._templates.features64[probe], self._enrolled64.shape)
         # As gathered_scores adds, so that a score is the same number whichever way it is reached.
-        return np.asarray(np.einsum("pd,pd->p", row, self._enrolled64))
+        scores = on_grid(np.einsum("pd,pd->p", row, self._enrolled64))
+        if self._enrolled_failed is not None:
+            scores[self._enrolled_failed] = -np.inf
+        return scores

@@ -1,4 +1,4 @@
-"""One model on people it never saw: every task, the comparison protocols, and the threshold it would decide at.
+"""One model on people it never saw: every task, face against face, and the threshold it would decide at.
 
 The threshold is chosen on the validation people and judged on the test people; TAR at a FAR is measured on the test
 people alone, with the threshold that their own non-mated scores give, as the field does.
@@ -15,12 +15,14 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from countenance.assessment.arrays import FloatArray
+from countenance.assessment.attribute_assessment import AttributeConfiguration
+from countenance.assessment.attribute_report import AttributeReport, report_attributes
 from countenance.assessment.cost import CostModel, cost_optimal_threshold
 from countenance.assessment.intervals import Rate, Resampling
 from countenance.assessment.pairs import ComparisonPairs, ComparisonScores
 from countenance.assessment.results import Measurement, Result
 from countenance.assessment.task_scores import task_scores
-from countenance.assessment.templates import aggregate_templates
+from countenance.assessment.threshold_cost import ThresholdCost, threshold_cost
 from countenance.assessment.verification import (
     TarAtFar,
     ThresholdAtFar,
@@ -105,17 +107,22 @@ class HeldOutAssessment(Result):
     """Everything that was measured of one model.
 
     ``tasks`` are keyed by task, ``by_source`` by source and task (identity apart: people are compared across sources,
-    and a source has the tasks that it is labelled for); ``tar`` and ``templates`` follow the configured FARs;
-    ``calibrated`` are thresholds of the validation people.
+    and a source has the tasks that it is labelled for); ``attributes`` is what ``countenance evaluate attributes``
+    reports of the test faces; ``tar`` follows the configured FARs; ``calibrated`` are thresholds of the validation
+    people, without one where their comparisons are too few for the FAR; ``money`` is what every threshold costs on
+    them, and the cheapest one judged on the test people; ``calibrated_by`` is the model whose comparisons chose all of
+    these. Templates have a report of their own, :mod:`countenance.assessment.template_report`.
     """
 
     model: str
     tasks: Mapping[str, Measurement]
     by_source: Mapping[str, Mapping[str, Measurement]]
+    attributes: AttributeReport
     tar: tuple[TarAtFar, ...]
-    template_tar: tuple[TarAtFar, ...]
+    calibrated_by: str
     calibrated: tuple[ThresholdAtFar, ...]
     operating: OperatingPoint
+    money: ThresholdCost
     subjects: int
     faces: int
 
@@ -145,6 +152,7 @@ def assess(
     configuration: AssessmentConfiguration,
     *,
     calibrated_on: pd.DataFrame | None = None,
+    calibrated_by: str | None = None,
 ) -> HeldOutAssessment:
     """Assess one model on the validation and test rows of a manifest.
 
@@ -154,6 +162,7 @@ def assess(
         outputs: :data:`OUTPUT_COLUMNS` of every validation and test row.
         configuration: rates, prices and resampling.
         calibrated_on: outputs that the thresholds are chosen on; None takes the model's own.
+        calibrated_by: the model that they are of; None: this one.
 
     Raises:
         AssessmentError: outputs are missing, or a split has no mated or no non-mated comparison.
@@ -168,12 +177,28 @@ def assess(
         model=model,
         tasks={**attribute_tasks(test, configuration.resampling), "identity": headline},
         by_source=tasks_by_source(test, configuration.resampling),
+        attributes=_attributes(model, manifest, outputs, configuration),
         tar=tar_at_far(scores.mated, scores.non_mated, configuration.fars),
-        template_tar=template_tar(named, configuration),
+        calibrated_by=calibrated_by or model,
         calibrated=tuple(threshold_at_far(calibration.non_mated, far) for far in configuration.fars),
         operating=operating_point(calibration, scores, configuration.cost, configuration.operating_far),
+        money=threshold_cost(calibration, scores, configuration.cost, configuration.resampling),
         subjects=int(named["subject_id"].nunique()),
         faces=int(test["is_face"].sum()),
+    )
+
+
+def _attributes(
+    model: str, manifest: pd.DataFrame, outputs: pd.DataFrame, configuration: AssessmentConfiguration
+) -> AttributeReport:
+    """The test faces' attributes as the field reports them."""
+    labels = manifest[manifest["split"] == "test"]
+    return report_attributes(
+        outputs[outputs["face_id"].isin(labels["face_id"])],
+        labels,
+        model=model,
+        protocol="manifest, test",
+        configuration=AttributeConfiguration(resampling=configuration.resampling),
     )
 
 
@@ -253,24 +278,6 @@ def operating_point(
         fmr=false_match_rate(test, threshold),
         fnmr=false_non_match_rate(test, threshold),
     )
-
-
-def template_tar(named: pd.DataFrame, configuration: AssessmentConfiguration) -> tuple[TarAtFar, ...]:
-    """The template protocol: each person's photos, alternately, make a reference and a probe template.
-
-    A photo counts as one medium. People with a single photo give a reference only.
-    """
-    ordered = named.sort_values(["subject_id", "face_id"], kind="stable")
-    turn = ordered.groupby("subject_id").cumcount() % 2
-    keys = ordered["subject_id"].astype("object") + np.where(turn == 0, "#reference", "#probe")
-    template_ids, names = pd.factorize(keys)
-    media_ids, _ = pd.factorize(ordered["photo_sha256"])
-    templates = aggregate_templates(embeddings_of(ordered), template_ids, media_ids)
-    person = np.array([names[index].rsplit("#", 1)[0] for index in templates.ids], dtype=object)
-    is_probe = np.array([names[index].endswith("#probe") for index in templates.ids])
-    similarity = templates.features[is_probe] @ templates.features[~is_probe].T
-    mated = person[is_probe][:, None] == person[~is_probe][None, :]
-    return tar_at_far(similarity[mated], similarity[~mated], configuration.fars)
 
 
 def attribute_tasks(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Measurement]:

@@ -8,6 +8,9 @@ Source: IJB-C (Maze et al., ICB 2018). A subject has one template in a gallery, 
 
 Some public scripts merge the galleries, which leaves no non-mated probe, and read as FPIR a share of all other pairs.
 
+A probe that failed finds nobody, and a template of a gallery that failed is found by nobody; both stay among those that
+are counted.
+
 All counts are those of float64 scores: ranks and thresholds that float32 scores leave open are decided in float64, as
 in :mod:`countenance.assessment.template_verification`.
 """

@@ -6,7 +6,8 @@ decided by it.
 
 The public scripts take the points from scikit-learn's ``roc_curve``, which leaves out those in the middle of a straight
 stretch: only points where the curve turns are read. Of two that are equally near, the one with the larger FAR is
-taken, and on a vertical stretch its upper end.
+taken, and on a vertical stretch its upper end. A curve ends where all comparisons are accepted that aren't failures to
+extract, which never are.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from countenance.assessment.arrays import BoolArray, FloatArray, IntArray
-from countenance.assessment.sorted_scores import ExactBand, SortedScores
-from countenance.assessment.verification import TarAtFar, ThresholdAtFar, allowed_false_accepts
+from countenance.assessment.score_grid import STEP
+from countenance.assessment.sorted_scores import ExactBand, SortedScores, failed_count
+from countenance.assessment.verification import BELOW_ALL, TarAtFar, ThresholdAtFar, allowed_false_accepts
 
 WIDENING = 4.0
 
@@ -52,7 +54,10 @@ def nearest_roc_point(scores: SortedScores, far: float) -> TarAtFar:
     allowed = allowed_false_accepts(far, count)
     if allowed == 0:
         return TarAtFar(None, None, mated, ThresholdAtFar(float(far), None, None, None, count))
-    middle, half = float(scores.non_mated[count - 1 - allowed]), 4.0 * scores.error_bound
+    if scores.failed == count + mated:
+        at = ThresholdAtFar(float(far), BELOW_ALL, 0.0, 0, count)
+        return TarAtFar(0.0 if mated else None, 0, mated, at)
+    middle, half = _middle(scores, count - 1 - allowed), 4.0 * scores.error_bound
     while True:
         points = _turning_points(scores, middle - half, middle + half)
         distances = np.abs(points.false_accepts / count - far)
@@ -63,15 +68,21 @@ def nearest_roc_point(scores: SortedScores, far: float) -> TarAtFar:
         half *= WIDENING
     nearest = len(distances) - 1 - int(np.argmin(distances[::-1]))
     false_accepts, accepted = int(points.false_accepts[nearest]), int(points.true_accepts[nearest])
-    # Accepting what is at the level or above is accepting what is above the next number below it.
-    threshold = float(np.nextafter(points.levels[nearest], -np.inf))
+    # Accepting what is at the level or above is accepting what is above the next multiple of the grid below it.
+    threshold = float(points.levels[nearest]) - STEP
     at = ThresholdAtFar(float(far), threshold, false_accepts / count, false_accepts, count)
     return TarAtFar(accepted / mated if mated else None, accepted, mated, at)
 
 
+def _middle(scores: SortedScores, place: int) -> float:
+    """The non-mated score at a place, or the lowest of all that were made where none was made so far down."""
+    made = [each[failed_count(each) :][:1] for each in (scores.non_mated, scores.mated)]
+    return float(max(scores.non_mated[place], np.concatenate(made).min()))
+
+
 def _turning_points(scores: SortedScores, low: float, high: float) -> _Points:
     band = scores.exact_between(low, high)
-    if len(band.mated) + len(band.non_mated) == len(scores.mated) + len(scores.non_mated):
+    if len(band.mated) + len(band.non_mated) + scores.failed == len(scores.mated) + len(scores.non_mated):
         return _all_turning_points(band)
     levels, false_accepts, true_accepts = _accepted_at_each_level(band, band.low, band.high)
     if len(levels) < 3:
@@ -87,7 +98,7 @@ def _all_turning_points(band: ExactBand) -> _Points:
     # The curve's ends are points of it, the highest score always is, and so is accepting nothing.
     kept = np.ones(len(levels), dtype=np.bool_)
     kept[1:-1] = _turns(false_accepts, true_accepts)
-    above_all = np.nextafter(levels[:1], math.inf)
+    above_all = levels[:1] + STEP
     return _Points(
         levels=np.concatenate([above_all, levels[kept]]),
         false_accepts=np.concatenate([[0], false_accepts[kept]]),

@@ -52,6 +52,7 @@ class SortedScores:
         mated: [M] float32.
         non_mated: [N] float32.
         error_bound: how far any of them may be from its float64 value.
+        failed: how many pairs are with a template that failed.
     """
 
     def __init__(self, scores: TemplatePairScores) -> None:
@@ -60,6 +61,7 @@ class SortedScores:
         self.non_mated: NDArray[np.float32] = scores.scores[~scores.mated]
         self.non_mated.sort()
         self.error_bound = scores.error_bound
+        self.failed = failed_count(self.mated) + failed_count(self.non_mated)
         self._highest = _Highest(np.float32(np.inf), np.empty(0, np.int64), np.empty(0, np.float32))
 
     def exact_between(self, low: float, high: float) -> ExactBand:
@@ -71,9 +73,7 @@ class SortedScores:
         # Rounded outwards: the band is never narrower than what was asked for.
         bottom = np.nextafter(np.float32(low), np.float32(-np.inf))
         top = np.nextafter(np.float32(high), np.float32(np.inf))
-        if bottom < self._highest.least:
-            rows = np.flatnonzero(self.pairs.scores >= bottom)
-            self._highest = _Highest(bottom, rows, self.pairs.scores[rows])
+        self._reach(bottom)
         values = self._highest.scores
         inside = self._highest.pairs[(values >= bottom) & (values <= top)]
         exact, truth = self.pairs.exact(inside), self.pairs.mated[inside]
@@ -85,6 +85,27 @@ class SortedScores:
             low=float(bottom) + self.error_bound,
             high=float(top) - self.error_bound,
         )
+
+    def pairs_above(self, threshold: float) -> IntArray:
+        """Return which pairs have a float64 score above ``threshold``, [K], in the protocol's order."""
+        bottom = np.nextafter(np.float32(threshold - self.error_bound), np.float32(-np.inf))
+        top = np.nextafter(np.float32(threshold + self.error_bound), np.float32(np.inf))
+        self._reach(bottom)
+        values = self._highest.scores
+        above = values > top
+        near = np.flatnonzero((values >= bottom) & ~above)
+        above[near] = self.pairs.exact(self._highest.pairs[near]) > threshold
+        return np.asarray(self._highest.pairs[above])
+
+    def _reach(self, least: np.float32) -> None:
+        if least < self._highest.least:
+            rows = np.flatnonzero(self.pairs.scores >= least)
+            self._highest = _Highest(least, rows, self.pairs.scores[rows])
+
+
+def failed_count(ascending: NDArray[np.float32]) -> int:
+    """How many of some scores are minus infinity: comparisons with a template that failed, which are never accepted."""
+    return int(np.searchsorted(ascending, np.float32(-np.inf), side="right"))
 
 
 def _above(ascending: NDArray[np.float32], value: np.float32) -> int:

@@ -34,8 +34,9 @@ from countenance.assessment.plain_evaluation import (
 from countenance.assessment.results import Result
 from countenance.assessment.sorted_scores import SortedScores
 from countenance.assessment.template_scores import TemplatePairScores, template_positions
+from countenance.assessment.template_sums import TemplateSums
 from countenance.assessment.template_verification import FARS, template_tar_at_far
-from countenance.assessment.templates import Templates, TemplateSums
+from countenance.assessment.templates import Templates
 from countenance.assessment.verification import tar_at_far
 from countenance.errors import AssessmentError
 

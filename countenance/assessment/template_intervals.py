@@ -8,7 +8,10 @@ pairs a bootstrap would take minutes, so both are told by formula, and put toget
   :func:`countenance.assessment.intervals.rate_over_subjects`;
 - how many false accepts there might have been at the right threshold: k +- z sqrt(k D), with D the design effect of the
   false accepts, which those of one subject share. The TAR at the two thresholds with so many false accepts is the
-  other part.
+  other part. Where k is so small that even no false accept at all might be right, nothing bounds the threshold from
+  above, and the TAR has no lower end.
+
+All of it is counted in float64, as the TAR itself is.
 
 What it covers: another draw of subjects like these. It doesn't cover another protocol, other cameras or wrong labels.
 Who is the same subject is known for mated pairs only: templates that mated pairs join are one subject, all others are
@@ -21,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,8 +35,11 @@ from countenance.assessment.arrays import FloatArray, IntArray, cluster_codes, s
 from countenance.assessment.intervals import DEFAULT_LEVEL, rate_over_subjects
 from countenance.assessment.results import Result
 from countenance.assessment.sorted_scores import SortedScores
-from countenance.assessment.template_scores import TemplatePairScores, counts_of
+from countenance.assessment.template_scores import counts_of
+from countenance.assessment.template_verification import counts_allowing
 from countenance.assessment.verification import TarAtFar
+
+_UNBOUNDED: Final = "no lower end, as so few false accepts don't bound the threshold from above"
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,8 @@ class TarInterval(Result):
     """The interval of a TAR at a FAR.
 
     Attributes:
-        low: lower end; None where there is no interval.
-        high: upper end; None in the same case.
+        low: lower end; None where there is no interval, or no end to it.
+        high: upper end; None where there is no interval.
         subjects: distinct subjects in mated comparisons, as far as they are known.
         non_mated_design_effect: variance of the FAR over that of independent pairs, at least 1; None as above.
         note: why there is no interval, or what it lacks; empty where there is nothing to say.
@@ -104,16 +111,20 @@ def _interval(
         return TarInterval(None, None, known, None, point.at.note)
     if point.tar is None:
         return TarInterval(None, None, known, None, "not measurable: no mated comparisons")
-    missed = scores.pairs.scores[mated] <= np.float64(threshold)
-    fixed = rate_over_subjects(missed, subject, level=level)
+    above = scores.pairs_above(threshold)
+    missed = np.ones(len(scores.pairs.mated), dtype=np.bool_)
+    missed[above] = False
+    fixed = rate_over_subjects(missed[mated], subject, level=level)
     if fixed.low is None or fixed.high is None:
         return TarInterval(None, None, known, None, "no interval: mated comparisons of one subject only")
-    effect = _design_effect(scores.pairs, threshold, codes, made)
+    wrong = above[~scores.pairs.mated[above]]
+    effect = _design_effect([codes[side[wrong]] for side in (scores.pairs.first, scores.pairs.second)], made)
     strict, lax = _tars_beside(scores, point, effect, level)
-    note = "" if strict is not None else "too few false accepts to bound the threshold from above"
-    low = point.tar - math.hypot(point.tar - (1.0 - fixed.high), point.tar - (strict or 0.0))
-    high = point.tar + math.hypot((1.0 - fixed.low) - point.tar, lax - point.tar)
-    return TarInterval(max(0.0, low), min(1.0, high), known, effect, note)
+    high = min(1.0, point.tar + math.hypot((1.0 - fixed.low) - point.tar, lax - point.tar))
+    if strict is None:
+        return TarInterval(None, high, known, effect, _UNBOUNDED)
+    low = max(0.0, point.tar - math.hypot(point.tar - (1.0 - fixed.high), point.tar - strict))
+    return TarInterval(low, high, known, effect)
 
 
 def _tars_beside(scores: SortedScores, point: TarAtFar, effect: float, level: float) -> tuple[float | None, float]:
@@ -121,29 +132,31 @@ def _tars_beside(scores: SortedScores, point: TarAtFar, effect: float, level: fl
     count, allowed = len(scores.non_mated), max(1, point.at.false_accepts or 0)
     spread = float(stats.norm.isf((1.0 - level) / 2.0)) * math.sqrt(allowed * effect)
     fewest, most = math.floor(allowed - spread), min(count - 1, math.ceil(allowed + spread))
-    lax = _tar_above(scores, most)
-    return (None if fewest < 0 else _tar_above(scores, fewest)), max(lax, point.tar or 0.0)
+    lax = _tar_allowing(scores, most)
+    return (None if fewest < 0 else _tar_allowing(scores, fewest)), max(lax, point.tar or 0.0)
 
 
-def _tar_above(scores: SortedScores, false_accepts: int) -> float:
-    threshold = scores.non_mated[len(scores.non_mated) - 1 - false_accepts]
-    above = len(scores.mated) - int(np.searchsorted(scores.mated, threshold, side="right"))
-    return above / len(scores.mated)
+def _tar_allowing(scores: SortedScores, false_accepts: int) -> float:
+    _, accepted, _ = counts_allowing(scores, false_accepts)
+    return accepted / len(scores.mated)
 
 
-def _design_effect(pairs: TemplatePairScores, threshold: float, codes: IntArray, made: FloatArray) -> float:
+def _design_effect(wrong: Sequence[IntArray], made: FloatArray) -> float:
     """Dyadic variance of the FAR over that of independent pairs (Fogliato, Patil and Perona, IJCV 2024); at least 1.
 
     As :func:`countenance.assessment.intervals.dyadic_variance` with each pair a dyad of its own: pairs of the same two
     subjects then count among those that share a subject, twice, which takes their variance rather too high.
+
+    Args:
+        wrong: subjects of the falsely accepted pairs, first and second, [E] each.
+        made: non-mated comparisons of each subject, [S].
     """
-    wrong = np.flatnonzero((pairs.scores > np.float32(threshold)) & ~pairs.mated)
-    total, errors = made.sum() / 2.0, len(wrong)
+    total, errors = made.sum() / 2.0, len(wrong[0])
     if errors == 0 or errors == total:
         return 1.0
     rate = errors / total
     of_subject = np.zeros(len(made))
-    for side in (pairs.first, pairs.second):
-        of_subject += np.bincount(codes[side[wrong]], minlength=len(made))
+    for side in wrong:
+        of_subject += np.bincount(side, minlength=len(made))
     alone = total * rate * (1.0 - rate)
     return max(1.0, float(np.square(of_subject - rate * made).sum()) / float(alone) - 1.0)

@@ -16,13 +16,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from countenance.assessment.arrays import AnyArray, BoolArray, FloatArray, IntArray, refuse_rows, same_length
+from countenance.assessment.score_grid import STEP, on_grid
 from countenance.assessment.templates import Templates
 from countenance.errors import AssessmentError
 
 # Of the grid that is held at a time, 300 MB: as much as IJB-C needs, so that its pairs need not be put in order.
 BLOCK_CELLS: Final = 75_000_000
-# Pairs handled at a time where a copy of all would take more memory than their scores do; so few that the copies stay in
-# the cache and in memory that the process has already.
+# Pairs handled at a time where a copy of all would take more memory than their scores do; so few that the copies stay
+# in the cache.
 PART: Final = 16_384
 # Pairs whose rows are gathered at a time: with many more they fall out of the processor's cache.
 GATHERED_PAIRS: Final = 1024
@@ -46,17 +47,20 @@ def float32_error_bound(dimension: int) -> float:
     order, fused or not, is within gamma = D u / (1 - D u) of the sum of the products' magnitudes (Higham, "Accuracy
     and Stability of Numerical Algorithms", 2002, section 3.1), which is at most 1 for unit vectors. Together
     (1 + u)**2 (1 + gamma) - 1: 3.1e-5 at 512 dimensions. What is seen is a hundredth of it, but nothing is assumed
-    about the order in which a library adds, only that it multiplies and adds in float32.
+    about the order in which a library adds, only that it multiplies and adds in float32. The float64 score stands on
+    the grid of :mod:`countenance.assessment.score_grid`, at most half a step from where it was.
 
     Args:
         dimension: D, components of a vector.
     """
     gamma = dimension * FLOAT32_ROUNDING / (1.0 - dimension * FLOAT32_ROUNDING)
-    return ((1.0 + FLOAT32_ROUNDING) ** 2 * (1.0 + gamma) - 1.0) * SLACK
+    return ((1.0 + FLOAT32_ROUNDING) ** 2 * (1.0 + gamma) - 1.0) * SLACK + STEP / 2.0
 
 
 def gathered_scores(rows: FloatArray, others: FloatArray, first: IntArray, second: IntArray) -> FloatArray:
     """Return the cosine of each pair from its two rows, a pair's score the same whichever pairs are beside it.
+
+    In float64 they stand on the grid of :mod:`countenance.assessment.score_grid`.
 
     Args:
         rows: unit vectors, [T, D] float32 or float64, which is the type that is computed in.
@@ -68,7 +72,7 @@ def gathered_scores(rows: FloatArray, others: FloatArray, first: IntArray, secon
     for start in range(0, len(first), GATHERED_PAIRS):
         part = slice(start, start + GATHERED_PAIRS)
         scores[part] = np.einsum("pd,pd->p", rows[first[part]], others[second[part]])
-    return scores
+    return on_grid(scores) if scores.dtype == np.float64 else scores
 
 
 def float32_scores(rows: FloatArray, others: FloatArray, first: IntArray, second: IntArray) -> NDArray[np.float32]:
@@ -148,7 +152,7 @@ class TemplatePairScores:
         first: row of one template of each pair, [P].
         second: row of the other, [P].
         mated: whether both are of one subject, [P].
-        scores: cosines, [P] float32.
+        scores: cosines, [P] float32; minus infinity where either template failed.
     """
 
     templates: Templates
@@ -174,6 +178,10 @@ class TemplatePairScores:
         same_length(first=len(first), second=len(second), mated=len(truth))
         refuse_not_unit(templates)
         scores = float32_scores(templates.features, templates.features, first, second)
+        if templates.failed is not None:
+            for start in range(0, len(scores), PART):
+                part = slice(start, start + PART)
+                scores[part][templates.failed[first[part]] | templates.failed[second[part]]] = -np.inf
         return cls(templates, first, second, truth, scores)
 
     @cached_property
@@ -184,7 +192,12 @@ class TemplatePairScores:
     def exact(self, pairs: IntArray) -> NDArray[np.float64]:
         """Return the float64 scores of some of the pairs."""
         features = self.templates.features64
-        return np.asarray(gathered_scores(features, features, self.first[pairs], self.second[pairs]))
+        scores = gathered_scores(features, features, self.first[pairs], self.second[pairs]).astype(
+            np.float64, copy=False
+        )
+        if self.templates.failed is not None:
+            scores[np.isneginf(self.scores[pairs])] = -np.inf
+        return scores
 
 
 def refuse_outside(index: IntArray, count: int) -> None:
@@ -196,6 +209,8 @@ def refuse_outside(index: IntArray, count: int) -> None:
 def refuse_not_unit(templates: Templates) -> None:
     """Raise an AssessmentError unless all templates are unit vectors, of which the float32 ones are the rounded ones.
 
+    Those that failed are zero vectors, and no score of theirs is ever read.
+
     The bound on the error of a score rests on it.
     """
     exact = templates.features64
@@ -205,6 +220,10 @@ def refuse_not_unit(templates: Templates) -> None:
             f"{exact.shape} in float64: give both of every template."
         )
     lengths = np.einsum("td,td->t", exact, exact)
+    if templates.failed is not None:
+        same_length(templates=len(lengths), failed=len(templates.failed))
+        refuse_rows(templates.failed & (lengths != 0.0), "the template has failed, yet it is not a zero vector")
+        lengths[templates.failed] = 1.0
     refuse_rows(~(np.abs(lengths - 1.0) < UNIT_TOLERANCE), "the template is not a unit vector")
     same = np.empty(len(exact), dtype=np.bool_)
     for start in range(0, len(exact), GATHERED_PAIRS):

@@ -4,7 +4,7 @@ The rule is that of :mod:`countenance.assessment.verification`, on float64 score
 ever scored in float64. Every float32 score is within a proved bound B of its float64 score, so that the (k+1)-th
 largest of the ones is within B of the (k+1)-th largest of the others; a pair whose float32 score is more than 2 B away
 from the float32 threshold is on the same side of the float64 one, and the rest are scored again in float64, ties
-included.
+included. A score of minus infinity, of a template that failed, is the same in both.
 
 ``insightface_compat`` is the only other rule; see :mod:`countenance.assessment.nearest_roc_point`.
 """
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.nearest_roc_point import nearest_roc_point
 from countenance.assessment.results import Result
-from countenance.assessment.sorted_scores import SortedScores
+from countenance.assessment.sorted_scores import SortedScores, failed_count
 from countenance.assessment.template_scores import TemplatePairScores
-from countenance.assessment.verification import TarAtFar, ThresholdAtFar, allowed_false_accepts
+from countenance.assessment.verification import BELOW_ALL, TarAtFar, ThresholdAtFar, allowed_false_accepts
 from countenance.errors import AssessmentError
 
 FARS: Final = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -36,8 +36,9 @@ Rule = Literal["threshold", "insightface_compat"]
 class RocCurve(Result):
     """A ROC curve thinned for plotting; its DET curve is 1 - tar over far. Counts are of float32 scores.
 
-    The first point accepts nothing and the last everything; between them points are spread evenly over the logarithm
-    of the false accepts.
+    The first point accepts nothing and the last everything that isn't a failure to extract; between them points are
+    spread evenly over the logarithm of the false accepts. Scores that may be equal in float64 are on one side of each
+    threshold, as far as they stand apart from others, and no two thresholds between the ends are nearer to each other.
 
     Attributes:
         thresholds: [K], falling; accept when score > threshold.
@@ -86,14 +87,28 @@ def _tar_at(scores: SortedScores, far: float) -> TarAtFar:
     allowed = allowed_false_accepts(far, count)
     if allowed == 0:
         return TarAtFar(None, None, mated, ThresholdAtFar(float(far), None, None, None, count))
+    false_accepts, accepted, threshold = counts_allowing(scores, allowed)
+    at = ThresholdAtFar(float(far), threshold, false_accepts / count, false_accepts, count)
+    return TarAtFar(accepted / mated if mated else None, accepted, mated, at)
+
+
+def counts_allowing(scores: SortedScores, allowed: int) -> tuple[int, int, float]:
+    """Return false accepts, accepted mated pairs and threshold, where so many false accepts are allowed, in float64.
+
+    Args:
+        scores: of all pairs.
+        allowed: k, from 0 to all non-mated pairs but one; the threshold is the (k+1)-th largest of their scores.
+    """
+    count, mated = len(scores.non_mated), len(scores.mated)
     about = float(scores.non_mated[count - 1 - allowed])
+    if about == -np.inf:
+        # Few enough were made that all of them may be accepted.
+        return count - failed_count(scores.non_mated), mated - failed_count(scores.mated), BELOW_ALL
     near = scores.exact_between(about - 2.0 * scores.error_bound, about + 2.0 * scores.error_bound)
     # All of the non-mated above the band are above the threshold: it is so many places down within the band.
     threshold = near.non_mated[len(near.non_mated) - 1 - (allowed - near.non_mated_above)]
     false_accepts = near.non_mated_above + _greater(near.non_mated, threshold)
-    accepted = near.mated_above + _greater(near.mated, threshold)
-    at = ThresholdAtFar(float(far), float(threshold), false_accepts / count, false_accepts, count)
-    return TarAtFar(accepted / mated if mated else None, accepted, mated, at)
+    return false_accepts, near.mated_above + _greater(near.mated, threshold), float(threshold)
 
 
 def _greater(ascending: FloatArray, threshold: float) -> int:
@@ -113,11 +128,14 @@ def roc_curve(scores: TemplatePairScores | SortedScores, points: int = ROC_POINT
             f"A ROC curve of {points} points was asked for on {len(same)} mated and {len(strangers)} non-mated "
             "comparisons: give some of both, and two points at least."
         )
-    highest, lowest = max(strangers[-1], same[-1]), min(strangers[0], same[0])
+    made = [each[failed_count(each) :] for each in (strangers, same)]
+    highest = max((each[-1] for each in made if len(each)), default=np.float32(BELOW_ALL))
+    lowest = min((each[0] for each in made if len(each)), default=np.float32(BELOW_ALL))
     ranks = np.unique(np.rint(np.geomspace(1, len(strangers), points - 2)).astype(np.int64))
     between = strangers[len(strangers) - ranks]
     below = np.nextafter(lowest, np.float32(-np.inf))
-    thresholds = np.unique(np.concatenate([[below], between, [highest]]).astype(np.float32))[::-1]
+    between = _levels_apart(between[between >= lowest], made, highest, 2.0 * ordered.error_bound)
+    thresholds = np.concatenate([[highest], between, [below]]).astype(np.float32)
     return RocCurve(
         thresholds=thresholds.astype(np.float64),
         false_accepts=_above_each(strangers, thresholds),
@@ -125,6 +143,30 @@ def roc_curve(scores: TemplatePairScores | SortedScores, points: int = ROC_POINT
         non_mated=len(strangers),
         mated=len(same),
     )
+
+
+def _levels_apart(
+    levels: NDArray[np.float32], scores: Sequence[NDArray[np.float32]], highest: np.float32, reach: float
+) -> NDArray[np.float32]:
+    """Levels of the scores near some levels, falling from below ``highest`` in steps of more than ``reach``.
+
+    Args:
+        levels: to thin, [K].
+        scores: ascending; a level is raised to the highest of them that is at most ``reach`` above it, so that a
+            threshold stands on top of scores that may be equal.
+        highest: of all scores.
+        reach: how far apart float32 scores that are equal in float64 may be.
+    """
+    tops = np.nextafter(levels + np.float32(reach), np.float32(np.inf))
+    for ascending in scores:
+        if len(ascending):
+            below = np.searchsorted(ascending, tops, side="right") - 1
+            levels = np.where(below >= 0, np.maximum(levels, ascending[below]), levels)
+    kept = [highest]
+    for level in np.unique(levels)[::-1]:
+        if kept[-1] - level > reach:
+            kept.append(level)
+    return np.array(kept[1:], dtype=np.float32)
 
 
 def _above_each(ascending: FloatArray, thresholds: NDArray[np.float32]) -> IntArray:

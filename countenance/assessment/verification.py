@@ -27,6 +27,8 @@ from countenance.assessment.pairs import ComparisonScores
 from countenance.assessment.results import Measurement, Result
 from countenance.errors import AssessmentError
 
+# Below every cosine: the threshold where only comparisons that a failure to extract spoilt are left to refuse.
+BELOW_ALL = -2.0
 # Up to this many subjects a dense matrix of pair counts is small (72 MB) and much faster than a sparse one.
 DENSE_SUBJECTS = 3000
 
@@ -93,10 +95,10 @@ def threshold_at_far(non_mated_scores: ArrayLike, far: float) -> ThresholdAtFar:
     """Return the threshold for a target false accept rate (the rule at the top of this module).
 
     Args:
-        non_mated_scores: [N], higher = more alike.
+        non_mated_scores: [N], higher = more alike; minus infinity stands for a failure to extract, never accepted.
         far: the target, between 0 and 1.
     """
-    scores = score_vector(non_mated_scores, what="non-mated scores")
+    scores = score_vector(non_mated_scores, what="non-mated scores", failures_allowed=True)
     return _threshold_of_sorted(np.sort(scores), far)
 
 
@@ -107,7 +109,12 @@ def _threshold_of_sorted(ascending: FloatArray, far: float) -> ThresholdAtFar:
         return ThresholdAtFar(float(far), None, None, None, count)
     threshold = ascending[count - 1 - allowed]
     false_accepts = count - int(np.searchsorted(ascending, threshold, side="right"))
-    return ThresholdAtFar(float(far), float(threshold), false_accepts / count, false_accepts, count)
+    return ThresholdAtFar(float(far), finite_threshold(threshold), false_accepts / count, false_accepts, count)
+
+
+def finite_threshold(threshold: float) -> float:
+    """Return the threshold as a number that can be stored, with the same decisions on cosines."""
+    return BELOW_ALL if threshold == -np.inf else float(threshold)
 
 
 def tar_at_far(mated: ArrayLike, non_mated: ArrayLike, fars: Sequence[float]) -> tuple[TarAtFar, ...]:
@@ -115,11 +122,11 @@ def tar_at_far(mated: ArrayLike, non_mated: ArrayLike, fars: Sequence[float]) ->
 
     Args:
         mated: scores of mated comparisons, [M]; minus infinity stands for a failure to extract, never accepted.
-        non_mated: scores of non-mated comparisons, [N].
+        non_mated: scores of non-mated comparisons, [N]; likewise.
         fars: the targets.
     """
     same = score_vector(mated, what="mated scores", failures_allowed=True)
-    ascending = np.sort(score_vector(non_mated, what="non-mated scores"))
+    ascending = np.sort(score_vector(non_mated, what="non-mated scores", failures_allowed=True))
     return tuple(_tar_at(same, _threshold_of_sorted(ascending, far)) for far in fars)
 
 

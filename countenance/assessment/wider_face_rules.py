@@ -131,6 +131,24 @@ def subset_average_precision(
     return Measurement(drawn.value, drawn.low, drawn.high, faces, UNIT, True, note)
 
 
+def precision_and_recall(matches: SubsetMatches) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the curve at every distinct score, strictest first: threshold, precision and recall, [K] each.
+
+    Precision is as it is, not made monotone, and 0 where nothing that counts was found.
+
+    Raises:
+        AssessmentError: the subset has no face.
+    """
+    faces = int(matches.faces.sum())
+    if not faces:
+        raise AssessmentError("A curve of precision was asked for without a labelled face: give labelled photos.")
+    order = np.argsort(-matches.score, kind="stable")
+    ends = _counts_at(matches.score[order], "every_score") - 1
+    right, false = (np.cumsum(flags[order])[ends].astype(np.float64) for flags in (matches.right, matches.false))
+    precision = np.divide(right, right + false, out=np.zeros_like(right), where=right + false > 0)
+    return matches.score[order][ends], precision, right / faces
+
+
 def measure_subsets(
     labelled_xywh: Sequence[ArrayLike],
     subsets: Mapping[str, Sequence[ArrayLike]],

@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "erase-subject": ("countenance.commands.erase_subject", "remove a person from the data and all their versions"),
     "evaluate": ("countenance.commands.evaluate", "how good embeddings or predictions are, as the field measures it"),
     "inspect": ("countenance.commands.inspect", "what an import of a set would find: counts, labels, problems"),
+    "protocol": ("countenance.commands.protocol", "check, convert or make a template protocol"),
 }
 """By verb: the module that knows it, and what it does in a few words."""
 

@@ -42,7 +42,7 @@ def add(subparsers: Any) -> None:
         type=Path,
         metavar="FILE",
         help="the faces' five points: IJB's *_name_5pts_score.txt, a .csv with photo and x1 y1 ... x5 y5, or a folder "
-        "with a template protocol",
+        "with a template protocol, whose samples a crop store has by their names",
     )
     which.add_argument(
         "--aligned",
@@ -152,7 +152,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _source(arguments: argparse.Namespace) -> CropSource:
     from countenance.data.crop_store import CropStore
-    from countenance.data.protocols.face_points import read_face_points, read_photo_names
+    from countenance.data.protocols.face_points import read_face_points, read_photo_names, read_row_names
+    from countenance.data.protocols.row_origins import TextFile
     from countenance.errors import DataError
     from countenance.learning.aligned_crops import AlignedPictures, PhotosWithPoints, StoredCrops, pack_crops
 
@@ -161,11 +162,16 @@ def _source(arguments: argparse.Namespace) -> CropSource:
         return pack_crops(photos)
     if not photos.is_dir():
         raise DataError(f"{photos} is no folder of photos and no .bin pack: point it at one.")
+    stored = any(photos.glob("crops-*.arrow"))
+    if stored and arguments.points is not None:
+        store = CropStore(photos)
+        return StoredCrops(store, store.rows(list(read_row_names(arguments.points).names)))
     if arguments.points is not None:
         return PhotosWithPoints(photos, read_face_points(arguments.points))
     if arguments.aligned is not None:
-        return AlignedPictures(photos, read_photo_names(arguments.aligned))
-    if any(photos.glob("crops-*.arrow")):
+        names = read_photo_names(arguments.aligned)
+        return AlignedPictures(photos, names, TextFile(arguments.aligned))
+    if stored:
         return StoredCrops(CropStore(photos))
     raise DataError(f"Nothing tells where the faces in {photos} lie: give --points, or --aligned.")
 

@@ -19,7 +19,7 @@ from countenance.errors import DataError
 _DAMAGES: Final = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error)
 
 
-def decode_photo(encoded: bytes, *, name: str) -> NDArray[np.uint8]:
+def decode_photo(encoded: bytes, *, name: object) -> NDArray[np.uint8]:
     """Decode a whole photo (JPEG, PNG, WebP, BMP, TIFF, ...); [H, W, 3] RGB, turned upright by its EXIF orientation.
 
     Grey becomes RGB, 16 bits a channel are scaled to 8, CMYK is converted, what is transparent shows white. Of several

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,9 +19,9 @@ from numpy.typing import NDArray
 from countenance.data.alignment import CROP_SIZE, FIVE_POINT_TEMPLATE, align
 from countenance.data.crop_store import CropStore
 from countenance.data.importers.bin_pack import read_bin_pack
-from countenance.data.photographs import decode_photo, read_photo_bytes
+from countenance.data.photographs import decode_photo
 from countenance.data.protocols.face_points import FacePoints
-from countenance.data.protocols.row_origins import refuse_rows
+from countenance.data.protocols.row_origins import InMemory, RowOrigin, refuse_rows
 from countenance.errors import DataError
 
 CropImage = NDArray[np.uint8]
@@ -31,6 +32,7 @@ LEAST_LIKENESS: Final = 0.5
 left and right confused, all but five are below .5. A perfect profile, all five points on one line, has .78."""
 _UNLIKE: Final = "the five points don't lie like a face's"
 _LEAST_SPREAD: Final = 1.0
+_LISTED: Final = InMemory("list")
 _POINTS_AT_ONCE: Final = 1 << 20
 
 
@@ -97,7 +99,7 @@ class StoredCrops:
             crop = self._store.read_row(stored, "aligned")
         except DataError as error:
             raise UnusableCropError(str(error)) from error
-        return _of_crop_size(crop, f"The crop of row {row}")
+        return _of_crop_size(crop, "The crop of row", row)
 
     def check(self) -> None:
         """See :class:`CropSource`."""
@@ -129,8 +131,7 @@ class PhotosWithPoints:
         """See :class:`CropSource`."""
         if self._unlike[row]:
             raise UnusableCropError(f"In {self._faces.origin.place(row)}, {_UNLIKE}.")
-        name = str(self._faces.names[row])
-        photo = _decoded(read_photo_bytes(self._folder / name), f"{name} (row {row})")
+        photo = _photo(self._folder, self._faces.names, row, self._faces.origin)
         points = self._faces.five_points[row]
         inside = ((points >= 0) & (points < photo.shape[1::-1])).all(axis=1)
         try:
@@ -157,11 +158,13 @@ class AlignedPictures:
     Args:
         folder: of the files.
         names: their names in the folder.
+        origin: where each is listed, for messages.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str] | NDArray[np.object_]) -> None:
+    def __init__(self, folder: Path, names: Sequence[str] | NDArray[np.object_], origin: RowOrigin = _LISTED) -> None:
         self._folder = folder
         self._names = names
+        self._origin = origin
         self.identity = _digest(["pictures"], names)
 
     def __len__(self) -> int:
@@ -169,9 +172,8 @@ class AlignedPictures:
 
     def read(self, row: int) -> CropImage:
         """See :class:`CropSource`."""
-        name = f"{self._names[row]} (row {row})"
-        encoded = read_photo_bytes(self._folder / self._names[row])
-        return _of_crop_size(_decoded(encoded, name), f"Picture {name}")
+        picture = _photo(self._folder, self._names, row, self._origin)
+        return _of_crop_size(picture, "Picture", _Listed(row, self._origin))
 
     def check(self) -> None:
         """See :class:`CropSource`."""
@@ -196,7 +198,7 @@ class EncodedCrops:
     def read(self, row: int) -> CropImage:
         """See :class:`CropSource`."""
         name = f"{row} of {self._name}"
-        return _of_crop_size(_decoded(self._encoded[row], name), f"Picture {name}")
+        return _of_crop_size(_decoded(self._encoded[row], name), "Picture", name)
 
     def check(self) -> None:
         """See :class:`CropSource`."""
@@ -239,18 +241,42 @@ def _likeness(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(known & (spread > _LEAST_SPREAD), correlation, 0.0)
 
 
-def _decoded(encoded: bytes, name: str) -> NDArray[np.uint8]:
+@dataclass(frozen=True, eq=False)
+class _Listed:
+    """Where a row is listed, in words. Looked up when it is printed, since that reads the list."""
+
+    row: int
+    origin: RowOrigin
+
+    def __str__(self) -> str:
+        return f"{self.row} ({self.origin.place(self.row)})"
+
+
+def _photo(folder: Path, names: Sequence[str] | NDArray[np.object_], row: int, origin: RowOrigin) -> NDArray[np.uint8]:
+    # Many sets name the person in the photo's name: messages tell where it is listed.
+    listed = _Listed(row, origin)
+    try:
+        encoded = (folder / str(names[row])).read_bytes()
+    except OSError as error:
+        what = error.strerror or "it is no file"
+        raise DataError(
+            f"Photo {listed} cannot be read ({what}): restore the file, or leave it out of the list."
+        ) from None
+    return _decoded(encoded, listed)
+
+
+def _decoded(encoded: bytes, name: object) -> NDArray[np.uint8]:
     try:
         return decode_photo(encoded, name=name)
     except DataError as error:
         raise UnusableCropError(str(error)) from error
 
 
-def _of_crop_size(picture: NDArray[np.uint8], what: str) -> CropImage:
+def _of_crop_size(picture: NDArray[np.uint8], what: str, name: object) -> CropImage:
     if picture.shape != (CROP_SIZE, CROP_SIZE, 3):
         # A size is a matter of the whole set: it isn't taken for the failure of one picture.
         raise DataError(
-            f"{what} is {picture.shape[1]} x {picture.shape[0]} pixels where an aligned crop has {CROP_SIZE} x "
+            f"{what} {name} is {picture.shape[1]} x {picture.shape[0]} pixels where an aligned crop has {CROP_SIZE} x "
             f"{CROP_SIZE}: give its five points."
         )
     return picture

@@ -128,9 +128,20 @@ def read_plan(path: Path) -> tuple[EmbeddingPlan, tuple[Failure, ...]]:
         if content["format"] != FORMAT or content["version"] != VERSION:
             raise ValueError("another format")
         plan = EmbeddingPlan(**{field.name: content[field.name] for field in fields(EmbeddingPlan)})
-        return plan, failures_of(content["failures"])
-    except (ValueError, KeyError, TypeError) as error:
+        failures = failures_of(content["failures"])
+        if min(plan.rows, plan.dimension, plan.block) < 1:
+            raise ValueError("a size below 1")
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(f"{path} describes no embeddings: restore it, or remove what it belongs to.") from error
+    beyond = [failure.row for failure in failures if not 0 <= failure.row < plan.rows]
+    if beyond:
+        raise DataError(
+            f"{path} records row {beyond[0]} as a failure, and there are rows 0 to {plan.rows - 1:,} only: restore it, "
+            "or embed again."
+        )
+    return plan, failures
 
 
 def failures_of(values: Sequence[Any]) -> tuple[Failure, ...]:

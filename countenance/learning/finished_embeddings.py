@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from countenance.data.array_files import map_array
 from countenance.errors import DataError
 from countenance.learning.embedding_plan import (
     ARRAY,
@@ -85,7 +86,8 @@ def finished_blocks(out: Path, *, wait: bool = True, give_up_after_s: float | No
     For example, templates are added up while the embedder is still at work::
 
         for block in finished_blocks(out):
-            sums.add(block.first_row, block.values)
+            sums.add(block.first_row, block.values, block.failed)
+        templates = sums.finish(finished_values(out).__getitem__)
 
     Where failures are recorded, the rows of ``block.failed`` are zeros, of which no template can be made.
 
@@ -117,6 +119,29 @@ def finished_blocks(out: Path, *, wait: bool = True, give_up_after_s: float | No
             )
         if not state.is_gone():
             time.sleep(_LOOK_EVERY_S)
+
+
+def embedding_plan(out: Path) -> EmbeddingPlan:
+    """What a file holds or is to hold, finished or not.
+
+    Raises:
+        DataError: neither it nor a beginning of it is there, or it is damaged.
+    """
+    return _look(out).plan
+
+
+def finished_values(out: Path) -> NDArray[np.float32]:
+    """All rows, [N, D] or [N, 2, D], mapped, also where the file isn't given its name yet; some may be unfinished.
+
+    Raises:
+        DataError: there is no such file, or it is damaged.
+    """
+    for _ in range(_ATTEMPTS):
+        state = _look(out)
+        # It may be given its name just now: look again.
+        with suppress(FileNotFoundError):
+            return _mapped(state.array, state.plan)
+    raise DataError(f"{out} is moved about while it is read: leave it in its place.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,10 +187,7 @@ def _look(out: Path) -> _Look:
 
 
 def _mapped(path: Path, plan: EmbeddingPlan) -> NDArray[np.float32]:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise DataError(f"{path} is no array of embeddings: restore it.") from error
+    array = map_array(path)
     if array.shape != plan.shape or array.dtype != np.float32:
         raise DataError(f"{path} holds {array.shape} {array.dtype} where {plan.shape} float32 belong: restore it.")
     return np.asarray(array)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,34 +14,28 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from countenance.reporting.plots import INK, Series, drawing, finished, legend_below, panels
 from countenance.reporting.wording import TASK_TITLES, direction, scale_of
 
-PROTOCOLS: Final = {"tar": "Face to face", "template_tar": "Template to template"}
-
 
 def identity_plot(evaluation: Mapping[str, Any], series: Mapping[str, Series]) -> Markup | None:
-    """TAR over FAR for both protocols, the interval at the headline FAR; None where nothing is measurable."""
+    """TAR over FAR, face to face, the interval at the headline FAR; None where nothing is measurable."""
     shown = {model: look for model, look in series.items() if model in evaluation["models"]}
     with drawing():
-        figure, axes = panels(8.6, 3.9, columns=2, sharey=True)
-        for axis, (key, title) in zip(axes, PROTOCOLS.items(), strict=True):
-            drawn = [_tar_line(axis, evaluation["models"][model][key], look) for model, look in shown.items()]
-            axis.set(title=title, xscale="log", xlabel="false accept rate (FAR)")
-            axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axis.xaxis.set_minor_formatter(NullFormatter())
-            if not any(drawn):
-                axis.text(0.5, 0.5, "not measurable", transform=axis.transAxes, ha="center")
+        figure, (axis,) = panels(8.6, 3.9)
         for at, (model, look) in enumerate(shown.items()):
+            _tar_line(axis, evaluation["models"][model]["tar"], look)
             # Side by side, as intervals of different models overlap.
             far = evaluation["headline_far"] * 1.06 ** (at - (len(shown) - 1) / 2)
-            _headline_interval(axes[0], evaluation["models"][model]["tasks"]["identity"], far, look)
-        if not axes[0].lines and not axes[1].lines:
+            _headline_interval(axis, evaluation["models"][model]["tasks"]["identity"], far, look)
+        if not axis.lines:
             return None
-        axes[0].set_ylabel("true accept rate (TAR), %")
-        legend_below(figure, axes[0] if axes[0].lines else axes[1])
+        axis.set(xscale="log", xlabel="false accept rate (FAR)", ylabel="true accept rate (TAR), %")
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        legend_below(figure, axis)
         alt = "True accept rate over false accept rate, a line a model; the numbers are in the table below."
         return finished(figure, name="identity", alt=alt)
 
 
-def _tar_line(axis: Axes, entries: Sequence[Mapping[str, Any]], look: Series) -> bool:
+def _tar_line(axis: Axes, entries: Sequence[Mapping[str, Any]], look: Series) -> None:
     points = [(entry["at"]["far"], entry["tar"] * 100) for entry in entries if entry["tar"] is not None]
     if points:
         fars, tars = zip(*points, strict=True)
@@ -49,7 +43,6 @@ def _tar_line(axis: Axes, entries: Sequence[Mapping[str, Any]], look: Series) ->
         axis.plot(
             fars, tars, color=look.colour, marker=look.marker, linestyle=look.dash, linewidth=width, label=look.label
         )
-    return bool(points)
 
 
 def _headline_interval(axis: Axes, measured: Mapping[str, Any], far: float, look: Series) -> None:

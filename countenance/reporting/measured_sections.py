@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from countenance.reporting.measured_plots import PROTOCOLS
 from countenance.reporting.wording import (
     NOT_MEASURABLE,
     Shown,
@@ -43,16 +42,13 @@ def gain_section(evaluation: Mapping[str, Any]) -> dict[str, str] | None:
     }
 
 
-def identity_section(evaluation: Mapping[str, Any], names: Names) -> list[dict[str, Any]]:
-    """For each protocol, a row a model and a cell a FAR with its counts."""
+def identity_section(evaluation: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    """Face against face: a row a model and a cell a FAR with its counts."""
     models = evaluation.get("models", {})
     shown = [model for model in names if model in models]
-    tables = []
-    for key, title in PROTOCOLS.items():
-        fars = [entry["at"]["far"] for entry in models[shown[0]][key]] if shown else []
-        rows = [(names[model], [tar_cell(entry) for entry in models[model][key]]) for model in shown]
-        tables.append({"title": title, "fars": [f"{far:g}" for far in fars], "rows": rows})
-    return tables
+    fars = [entry["at"]["far"] for entry in models[shown[0]]["tar"]] if shown else []
+    rows = [(names[model], [tar_cell(entry) for entry in models[model]["tar"]]) for model in shown]
+    return {"title": "Face to face", "fars": [f"{far:g}" for far in fars], "rows": rows}
 
 
 def tar_cell(entry: Mapping[str, Any]) -> Shown:

@@ -12,12 +12,15 @@ from markupsafe import Markup
 
 from countenance.assessment.kpi import KpiSheet
 from countenance.reporting import measured_sections, multitask_sections, sections, source_sections
+from countenance.reporting.comparison_page import ComparisonSection, template_section
+from countenance.reporting.comparison_reports import CANDIDATE, TEACHER
 from countenance.reporting.compatibility_sections import compatibility_plot, compatibility_section
 from countenance.reporting.faces import FacePicture, face_context
 from countenance.reporting.group_effect import effect_section
 from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
 from countenance.reporting.method_plots import method_curves_plot, method_plot
 from countenance.reporting.method_sections import method_section
+from countenance.reporting.money_sections import cost_plot, money_section
 from countenance.reporting.multitask_plots import forest_plot, interference_plot
 from countenance.reporting.plots import series_of
 from countenance.reporting.search_sections import front_plot, search_section
@@ -39,6 +42,7 @@ class ReportInputs:
         protected_groups: its findings on the protected groups.
         ingestion: counts by split and source.
         evaluation: the evaluation report.
+        templates: the template report: ``protocol``, ``models``, and a ``note`` where no protocol could be made.
         bias: by model.
         distillation_by_group: what distillation did to each group.
         gates: decision by candidate.
@@ -62,6 +66,7 @@ class ReportInputs:
     validation: Mapping[str, Any]
     ingestion: Mapping[str, Any]
     evaluation: Mapping[str, Any]
+    templates: Mapping[str, Any]
     bias: Mapping[str, Any]
     distillation_by_group: Mapping[str, Any]
     gates: Mapping[str, Any]
@@ -107,6 +112,9 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "gain": measured_sections.gain_section(inputs.evaluation),
         "headline_far": inputs.evaluation.get("headline_far"),
         "identity": measured_sections.identity_section(inputs.evaluation, names),
+        "templates": _template_section(inputs),
+        "templates_missing": inputs.templates.get("note", ""),
+        "money": money_section(inputs.evaluation, names),
         "operating": measured_sections.operating_section(inputs.evaluation, names),
         "compatibility": compatibility_section(inputs.evaluation, names),
         "sources": source_sections.source_section(inputs.evaluation, names),
@@ -130,11 +138,24 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
     }
 
 
+def _template_section(inputs: ReportInputs) -> ComparisonSection | None:
+    """The teacher always stands beside the others: under its own name, or as the role of the model that it is."""
+    models, names = inputs.templates.get("models", {}), dict(inputs.names)
+    roles = dict.fromkeys(inputs.gates, CANDIDATE)
+    if TEACHER in models and TEACHER not in names:
+        said = {**models[TEACHER], "model": None}
+        twin = next((model for model in names if model in models and {**models[model], "model": None} == said), TEACHER)
+        names.setdefault(twin, TEACHER)
+        roles[twin] = TEACHER
+    return template_section(inputs.templates, names, roles, inputs.rollout.get("champion"))
+
+
 def _plots(inputs: ReportInputs) -> dict[str, Any]:
     series = series_of(inputs.names, inputs.rollout.get("champion"))
     evaluated = bool(inputs.evaluation)
     return {
         "identity": identity_plot(inputs.evaluation, series) if evaluated else None,
+        "cost": cost_plot(inputs.evaluation, series),
         "tasks": task_plot(inputs.evaluation, series) if evaluated else None,
         "compatibility": compatibility_plot(inputs.evaluation, inputs.names),
         "groups": group_plot(inputs.bias, series),

@@ -7,14 +7,19 @@ It holds ``model.onnx``, ``proposals.onnx``, ``release.json``, ``model_card.md``
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, FiniteFloat, model_validator
 
 from countenance.analysis.model import PROPOSAL_FILE
+from countenance.assessment.cost import PriceList
+from countenance.assessment.verification import allowed_false_accepts
 from countenance.configuration import Configuration, narrow
 from countenance.errors import ConfigurationError, ModelError
 from countenance.governance.intended_use import IntendedUse, require_identification
@@ -42,33 +47,143 @@ class InputSpecification(Configuration):
 
 
 class CalibratedThreshold(Configuration):
-    """A cosine above which two faces are one person, at a false accept rate measured on people held out."""
+    """A cosine above which two faces are one person, at a false accept rate measured on people held out.
 
-    far: float = Field(gt=0, le=1)
-    threshold: float
+    The counts are those of the people on whom it was chosen; None in units that are older than they are.
+    """
+
+    far: float = Field(gt=0, lt=1)
+    threshold: FiniteFloat
+    false_accepts: int | None = Field(default=None, ge=0)
+    non_mated: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _keeps_its_rate(self) -> CalibratedThreshold:
+        if (self.false_accepts is None) != (self.non_mated is None):
+            raise ValueError(f"of FAR {self.far:g} only one of its two counts is there")
+        accepts, made = self.false_accepts or 0, self.non_mated or 0
+        if accepts > allowed_false_accepts(self.far, made):
+            raise ValueError(f"{accepts} of {made} false accepts are above FAR {self.far:g}")
+        return self
 
 
-class ReleaseManifest(Configuration):
-    """``release.json``: everything a user of the model must know, and the hash of every file beside it."""
+class UnmeasurableRate(Configuration):
+    """A false accept rate that too few comparisons were made for: there is no threshold for it."""
 
-    release_id: str
+    far: float = Field(gt=0, lt=1)
+    non_mated: int = Field(ge=0)
+
+
+class ErrorRates(Configuration):
+    """False matches and false non-matches at a threshold, of all comparisons of some people."""
+
+    fmr: float = Field(ge=0, le=1)
+    fnmr: float = Field(ge=0, le=1)
+
+
+class CostOptimalThreshold(Configuration):
+    """The threshold of least expected cost under the cap of a price list.
+
+    Attributes:
+        threshold: accept when score > threshold.
+        prices: the price list, with the cap; decides anew where prices differ.
+        calibration: rates of the people on whom the threshold was chosen; they keep the cap.
+        test: rates of people who had no part in it; they may not.
+        cost: expected cost on the calibration people.
+        unit: of the cost.
+        capped: whether the cap kept a cheaper threshold out.
+    """
+
+    threshold: FiniteFloat
+    prices: PriceList
+    calibration: ErrorRates
+    test: ErrorRates
+    cost: float = Field(ge=0)
+    unit: str
+    capped: bool
+
+    @model_validator(mode="after")
+    def _follows_from_its_prices(self) -> CostOptimalThreshold:
+        cap = self.prices.maximum_fmr
+        if cap is not None and self.calibration.fmr > cap:
+            raise ValueError(f"an FMR of {self.calibration.fmr:g} is above the cap of {cap:g}")
+        if cap is None and self.capped:
+            raise ValueError("it is called capped, and there is no cap")
+        cost = float(self.prices.expected_cost(np.array(self.calibration.fmr), np.array(self.calibration.fnmr)))
+        if self.unit != self.prices.unit or not math.isclose(self.cost, cost, rel_tol=1e-9, abs_tol=1e-9):
+            raise ValueError(f"by its prices it costs {cost:g} {self.prices.unit}")
+        return self
+
+
+class ReleaseDetails(Configuration):
+    """What a release is told of itself by the rooms that made it.
+
+    Attributes:
+        candidate: the model's name.
+        input: what it takes.
+        embedding_dimension: D.
+        thresholds: one a false accept rate, the rates rising.
+        not_measurable: false accept rates that have none.
+        cost_optimal: the cheapest threshold; None in units that were built before they carried one.
+        operating_threshold: the common threshold at which this model decides, chosen on validation people.
+        dataset_sha256: of the manifest.
+        code_sha256: of the library.
+        licenses: of the data.
+        intended_use: what it may be used for; None in units that are older than the declaration.
+        materials: what the model was made of, each with its licence.
+    """
+
     candidate: str
     input: InputSpecification
-    heads: tuple[str, ...] = OUTPUT_NAMES
-    thresholds: tuple[CalibratedThreshold, ...]
-    operating_threshold: float
-    """The common threshold at which this model decides, chosen on validation people."""
     embedding_dimension: int
-    embedding_space: str
-    """Embeddings may be compared only within one space; unless shown otherwise, a model's own."""
+    thresholds: tuple[CalibratedThreshold, ...]
+    not_measurable: tuple[UnmeasurableRate, ...] = ()
+    cost_optimal: CostOptimalThreshold | None = None
+    operating_threshold: FiniteFloat
     dataset_sha256: str
     code_sha256: str
     licenses: tuple[str, ...]
     intended_use: IntendedUse | None = None
-    """None in units that are older than the declaration."""
     materials: tuple[Material, ...] = ()
-    """What the model was made of, each with its licence."""
+
+    @model_validator(mode="after")
+    def _thresholds_fall_as_rates_rise(self) -> ReleaseDetails:
+        for strict, lax in itertools.pairwise(self.thresholds):
+            if strict.far >= lax.far or strict.threshold < lax.threshold:
+                raise ValueError(f"the thresholds of FAR {strict.far:g} and {lax.far:g} are not in order")
+        both = {entry.far for entry in self.thresholds} & {entry.far for entry in self.not_measurable}
+        if both:
+            raise ValueError(f"FAR {min(both):g} has a threshold and is called not measurable")
+        return self
+
+
+class ReleaseManifest(ReleaseDetails):
+    """``release.json``: everything a user of the model must know, and the hash of every file beside it.
+
+    Attributes:
+        release_id: follows from the model, its data and its thresholds.
+        heads: the model's outputs.
+        embedding_space: embeddings may be compared only within one space; unless shown otherwise, a model's own.
+        files: sha256 by name.
+    """
+
+    release_id: str
+    heads: tuple[str, ...] = OUTPUT_NAMES
+    embedding_space: str
     files: dict[str, str]
+
+    def cheapest(self) -> CostOptimalThreshold:
+        """The threshold of least expected cost.
+
+        Raises:
+            ModelError: the unit is older than that.
+        """
+        if self.cost_optimal is None:
+            raise ModelError(
+                f"Release {self.release_id} was built before release units carried their cost-optimal threshold: "
+                "run the evaluation and registration pipelines, which build it again."
+            )
+        return self.cost_optimal
 
     def require_identification(self) -> None:
         """Refuse to search a gallery with this release where it wasn't declared for that.
@@ -77,21 +192,6 @@ class ReleaseManifest(Configuration):
             ModelError: identification (1:N) isn't declared.
         """
         require_identification(self.intended_use, release=self.release_id)
-
-
-class ReleaseDetails(Configuration):
-    """What a release is told of itself by the rooms that made it."""
-
-    candidate: str
-    input: InputSpecification
-    embedding_dimension: int
-    thresholds: tuple[CalibratedThreshold, ...]
-    operating_threshold: float
-    dataset_sha256: str
-    code_sha256: str
-    licenses: tuple[str, ...]
-    intended_use: IntendedUse | None = None
-    materials: tuple[Material, ...] = ()
 
 
 def build_release(
@@ -107,8 +207,9 @@ def build_release(
 ) -> ReleaseManifest:
     """Write a release unit to ``folder``; what was there is replaced only when the new one is complete.
 
-    The ``release_id`` follows from the model's bytes, its thresholds and its data, so the same candidate built again
-    has the same id; measured durations and reports don't change it. What kind of use it is declared for does.
+    The ``release_id`` follows from the model's bytes, its thresholds (with their counts and prices) and its data, so
+    the same candidate built again has the same id; measured durations and reports don't change it. What kind of use it
+    is declared for does.
 
     Args:
         folder: the unit's directory.
@@ -180,13 +281,18 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _release_id(model_sha256: str, details: ReleaseDetails) -> str:
+    # What isn't there isn't told, so that units that are older than a field keep their id.
     identity: dict[str, Any] = {
         "model": model_sha256,
         "candidate": details.candidate,
         "dataset": details.dataset_sha256,
-        "thresholds": [threshold.model_dump() for threshold in details.thresholds],
+        "thresholds": [threshold.model_dump(exclude_none=True) for threshold in details.thresholds],
         "operating_threshold": details.operating_threshold,
     }
+    if details.not_measurable:
+        identity["not_measurable"] = [rate.model_dump() for rate in details.not_measurable]
+    if details.cost_optimal is not None:
+        identity["cost_optimal"] = details.cost_optimal.model_dump()
     if details.intended_use is not None:  # so that nobody turns 1:1 into 1:N in the file, and older units keep their id
         identity["use"] = details.intended_use.model_dump(include={"comparison", "setting"})
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]

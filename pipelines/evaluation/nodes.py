@@ -44,11 +44,38 @@ def search_photos(manifest: pd.DataFrame, crops: Any, network: Any, parameters: 
         return search_held_out_photos(NetworkModel(network), manifest, crops, configuration)
 
 
+def make_template_protocol(manifest: pd.DataFrame, parameters: dict[str, Any]) -> Any:
+    """A protocol of IJB's shape from the test people, or why there is none."""
+    from countenance.configuration import narrow
+    from pipelines.evaluation.templates import TemplateConfiguration, protocol_of_test_people
+
+    configuration = narrow(TemplateConfiguration, parameters, where="parameters_evaluation.yml")
+    return protocol_of_test_people(manifest, configuration)
+
+
+def embed_templates(protocol: Any, **outputs: pd.DataFrame) -> Any:
+    """Each trained model's embeddings of the protocol's samples, row by row."""
+    from pipelines.evaluation.templates import embeddings_of_samples
+
+    return embeddings_of_samples(protocol, outputs)
+
+
+def assess_templates(protocol: Any, embeddings: Any, parameters: dict[str, Any], evaluation: dict[str, Any]) -> Any:
+    """The report of every model on the protocol; the command gives the same one."""
+    from countenance.assessment.held_out import AssessmentConfiguration
+    from countenance.configuration import narrow
+    from pipelines.evaluation.templates import TemplateConfiguration, assess_on_templates
+
+    configuration = narrow(TemplateConfiguration, parameters, where="parameters_evaluation.yml")
+    headline_far = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml").headline_far
+    return assess_on_templates(protocol, embeddings, configuration, headline_far)
+
+
 def assess_models(
     manifest: pd.DataFrame, found: pd.DataFrame, parameters: dict[str, Any], **outputs: pd.DataFrame
-) -> tuple[Any, Any, Any]:
-    """Every task of every model, what distillation gained, and the numbers that DVC and MLflow compare."""
-    from countenance.assessment.comparison import assess_all, headline_numbers, tar_table
+) -> Any:
+    """Every task of every model, and what distillation gained."""
+    from countenance.assessment.comparison import assess_all
     from countenance.assessment.held_out import AssessmentConfiguration
     from countenance.assessment.photo_search import assess_photo_search
     from countenance.configuration import narrow
@@ -59,4 +86,11 @@ def assess_models(
     report = assess_all(labelled, outputs, configuration)
     if len(found):
         report["detection"] = assess_photo_search(labelled, found, configuration.resampling)
-    return report, headline_numbers(report), tar_table(report)
+    return report
+
+
+def compare_runs(report: dict[str, Any], templates: dict[str, Any]) -> tuple[Any, Any]:
+    """The numbers that DVC and MLflow compare from run to run, and the table of TAR at FAR."""
+    from countenance.assessment.comparison import headline_numbers, tar_table
+
+    return headline_numbers(report, templates), tar_table(report, templates)

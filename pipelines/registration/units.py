@@ -11,7 +11,9 @@ from typing import Any, Final
 import pandas as pd
 
 import countenance
+from countenance.assessment.cost import PriceList
 from countenance.configuration import narrow
+from countenance.errors import AssessmentError
 from countenance.governance.configuration import GovernanceConfiguration
 from countenance.governance.materials import Material, license_ids
 from countenance.governance.obligations import project_files
@@ -19,8 +21,11 @@ from countenance.reporting.evidence_map import render_evidence_map
 from countenance.reporting.model_card import render_model_card
 from countenance.serving.release import (
     CalibratedThreshold,
+    CostOptimalThreshold,
+    ErrorRates,
     InputSpecification,
     ReleaseDetails,
+    UnmeasurableRate,
     build_release,
     code_sha256,
 )
@@ -50,6 +55,7 @@ def build_units(
     for name in configuration.candidates:
         assessment, fairness, decision = evaluation_report["models"][name], bias_report[name], gate_report[name]
         measured = named[f"{name}_export"]
+        details = _details(name, assessment, measured, provenance, governance, materials[name])
         card = render_model_card(
             name,
             governance=governance,
@@ -64,7 +70,7 @@ def build_units(
         unit = build_release(
             folder / name,
             named[f"{name}_onnx"],
-            _details(name, assessment, measured, provenance, governance, materials[name]),
+            details,
             model_card=card,
             proposals=named[f"{name}_proposals"],
             reports={"evaluation": assessment, "bias": fairness, "gates": decision, "measurements": measured},
@@ -92,15 +98,22 @@ def _details(
     governance: GovernanceConfiguration,
     materials: Sequence[Material],
 ) -> ReleaseDetails:
+    calibrated = sorted(assessment["calibrated"], key=lambda entry: float(entry["far"]))
     return ReleaseDetails(
         candidate=name,
         input=InputSpecification(size=measured["input_size"]),
         embedding_dimension=measured["embedding_dimension"],
         thresholds=tuple(
-            CalibratedThreshold(far=entry["far"], threshold=entry["threshold"])
-            for entry in assessment["calibrated"]
+            CalibratedThreshold(**{name: entry[name] for name in CalibratedThreshold.model_fields})
+            for entry in calibrated
             if entry["threshold"] is not None
         ),
+        not_measurable=tuple(
+            UnmeasurableRate(far=entry["far"], non_mated=entry["non_mated"])
+            for entry in calibrated
+            if entry["threshold"] is None
+        ),
+        cost_optimal=_cheapest(name, assessment),
         operating_threshold=assessment["operating"]["threshold"],
         dataset_sha256=provenance["dataset_sha256"],
         code_sha256=provenance["code_sha256"],
@@ -114,6 +127,25 @@ def _evidence_map(candidate: str, dvc_hashes: Mapping[str, str], unit_files: Map
     there = {name: PROJECT / name for name in project_files() if (PROJECT / name).exists()}
     in_project = {name: file_sha256(path) if path.is_file() else "" for name, path in there.items()}
     return render_evidence_map(candidate, unit_files, dvc_hashes, in_project)
+
+
+def _cheapest(name: str, assessment: Mapping[str, Any]) -> CostOptimalThreshold:
+    money = assessment.get("money")
+    if money is None:
+        raise AssessmentError(
+            f"The evaluation report has no cost-optimal threshold of '{name}', as an older one: "
+            "run `kedro run --pipelines evaluation` again."
+        )
+    optimum = money["optimum"]
+    return CostOptimalThreshold(
+        threshold=optimum["threshold"],
+        prices=PriceList(**money["prices"]),
+        calibration=ErrorRates(fmr=optimum["fmr"], fnmr=optimum["fnmr"]),
+        test=ErrorRates(fmr=money["fmr"]["value"], fnmr=money["fnmr"]["value"]),
+        cost=optimum["cost"],
+        unit=optimum["unit"],
+        capped=optimum["capped"],
+    )
 
 
 def provenance_of(manifest: pd.DataFrame, dvc_hashes: Mapping[str, str]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def assemble(
         protected_groups=reports["protected_groups_report"],
         ingestion=reports["ingestion_metrics"],
         evaluation=reports["evaluation_report"],
+        templates=reports["template_report"],
         bias=reports["bias_report"],
         distillation_by_group=reports["distillation_by_group"],
         gates=reports["gate_report"],

@@ -11,6 +11,7 @@ REPORTS = (
     "protected_groups_report",
     "training_metrics",
     "evaluation_report",
+    "template_report",
     "bias_report",
     "distillation_by_group",
     "gate_report",

@@ -17,7 +17,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def scored_pairs(mated: Sequence[float], non_mated: Sequence[float]) -> TemplatePairScores:
-    """Pairs whose float64 scores are exactly these; all have template 0 on one side."""
+    """Pairs whose float64 scores are these, rounded to the grid; all have template 0 on one side."""
     cosines = np.array([1.0, *mated, *non_mated])
     plane = np.column_stack([cosines, np.sqrt(1.0 - cosines**2)])
     others = np.arange(1, len(cosines))

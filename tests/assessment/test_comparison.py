@@ -10,6 +10,7 @@ from countenance.assessment.comparison import (
     bias_numbers,
     headline_numbers,
     tar_table,
+    template_numbers,
 )
 from countenance.assessment.cost import CostModel
 from countenance.assessment.fairness import FairnessConfiguration
@@ -43,6 +44,23 @@ OUTPUTS = {
         {"a1": 0, "a2": 10, "b1": 80, "b2": 100, "c1": 0, "c2": 20, "d1": 100, "d2": 120}, male_probability=0.9
     ),
 }
+
+
+def on_templates(*points: tuple[float, float | None], ranks=((1, 0.75), (5, 1.0))):
+    """A template report's TAR by FAR and rate by rank."""
+    return {
+        "verification": [{"far": far, "tar": tar} for far, tar in points],
+        "identification": {"ranks": [{"rank": rank, "rate": rate} for rank, rate in ranks]},
+    }
+
+
+NO_TEMPLATES = {"protocol": None, "models": {}, "note": "1 of 2 test people has two photos."}
+TEMPLATES = {
+    "models": {
+        "student_alone": on_templates((0.01, None), (0.25, 0.5)),
+        "student_distilled": on_templates((0.01, None), (0.25, None)),
+    }
+}
 TONES = pd.DataFrame({"face_id": PEOPLE["face_id"], "tone": ["light"] * 2 + ["dark"] * 2 + ["light"] * 4})
 
 
@@ -65,6 +83,10 @@ def test_a_model_may_be_shipped_with_the_threshold_of_another(report):
     own = report["models"]
     assert together["student_distilled"]["operating"]["threshold"] == own["student_alone"]["operating"]["threshold"]
     assert own["student_distilled"]["operating"]["threshold"] == pytest.approx(np.cos(np.deg2rad(80)))
+    assert (together["student_distilled"]["calibrated_by"], own["student_distilled"]["calibrated_by"]) == (
+        "student_alone",
+        "student_distilled",
+    )
     assert together["student_alone"] == own["student_alone"]
     assert together["student_distilled"]["tar"] == own["student_distilled"]["tar"]
 
@@ -76,13 +98,13 @@ def test_a_threshold_of_a_model_that_is_none_is_refused(wrong):
 
 
 def test_the_headline_numbers_leave_out_what_was_not_labelled_or_not_done(report):
-    numbers = headline_numbers(report)
+    numbers = headline_numbers(report, NO_TEMPLATES)
     assert numbers["student_alone"] == {"identity": 0.5}
     # It calls everybody male, and one of the two labelled faces is.
     assert numbers["student_distilled"] == {"identity": 1.0, "gender": 0.5, "made.gender": 0.5}
     assert numbers["distillation_gain"]["difference"] == 0.5
     unmeasured = report | {"distillation_gain": {"difference": None, "low": None, "high": None}}
-    assert headline_numbers(unmeasured)["distillation_gain"] == {}
+    assert headline_numbers(unmeasured, NO_TEMPLATES)["distillation_gain"] == {}
 
 
 def test_a_model_that_was_never_trained_is_left_out_and_distillation_then_gained_nothing():
@@ -90,17 +112,31 @@ def test_a_model_that_was_never_trained_is_left_out_and_distillation_then_gained
     report = assess_all(PEOPLE, OUTPUTS | {"student_alone": unlearned}, SETTINGS)
     assert set(report["models"]) == {"student_distilled"}
     assert report["distillation_gain"] is None
-    assert "distillation_gain" not in headline_numbers(report)
+    assert "distillation_gain" not in headline_numbers(report, NO_TEMPLATES)
+
+
+def test_the_headline_numbers_hold_what_was_measured_on_templates(report):
+    numbers = headline_numbers(report, TEMPLATES)
+    assert numbers["student_alone"] == {"identity": 0.5, "template_tar": 0.5, "template_rank_1": 0.75}
+    assert "template_tar" not in numbers["student_distilled"]
+    assert numbers["student_distilled"]["template_rank_1"] == 0.75
+
+
+def test_a_template_report_without_the_headline_far_is_refused_and_one_without_galleries_has_no_rank():
+    with pytest.raises(AssessmentError, match="not measured at the headline FAR of 0.25: run the evaluation pipeline"):
+        template_numbers(on_templates((0.01, 0.5)), 0.25)
+    assert template_numbers(on_templates((0.25, 0.5)) | {"identification": None}, 0.25) == {"template_tar": 0.5}
 
 
 def test_the_table_has_one_row_a_model_a_protocol_and_a_far(report):
-    table = tar_table(report).set_index(["model", "protocol", "far"])["tar"]
+    table = tar_table(report, TEMPLATES).set_index(["model", "protocol", "far"])["tar"]
     assert len(table) == 2 * 2 * 2
     assert table["student_alone", "face to face", 0.25] == 0.5
     assert table["student_distilled", "face to face", 0.25] == 1.0
     assert pd.isna(table["student_alone", "face to face", 0.01])
-    # Two probes and two references make two comparisons of strangers: 0.25 of them is less than one.
-    assert pd.isna(table["student_alone", "template to template", 0.25])
+    assert table["student_alone", "template to template", 0.25] == 0.5
+    assert pd.isna(table["student_alone", "template to template", 0.01])
+    assert set(tar_table(report, NO_TEMPLATES)["protocol"]) == {"face to face"}
 
 
 def test_each_model_is_assessed_by_group_at_its_own_threshold(report):

@@ -157,7 +157,7 @@ def test_the_evaluation_reports_the_configured_pairs_of_trained_models(tiny):
     assert (found["model"], found["other"]) == ("student_distilled", "teacher")
     assert [entry["headline"]["value"] for entry in found["comparisons"]] == [0.5, 1.0, 0.5, 1.0]
     json.dumps(report, allow_nan=False)
-    assert headline_numbers(report)["compatibility"] == {
+    assert headline_numbers(report, {"models": {}})["compatibility"] == {
         "student_distilled": {"teacher": {"tar": 1.0, "over_other": 0.0, "under_own": 0.5}}
     }
 
@@ -165,7 +165,7 @@ def test_the_evaluation_reports_the_configured_pairs_of_trained_models(tiny):
 def test_nothing_is_compared_across_models_unless_it_is_asked_for():
     report = assess_all(ROWS, OUTPUTS, SETTINGS)
     assert report["compatibility"] == []
-    assert "compatibility" not in headline_numbers(report)
+    assert "compatibility" not in headline_numbers(report, {"models": {}})
 
 
 def test_a_name_that_is_no_models_is_refused():

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from countenance.assessment.cost import CostModel, CostResampler, cost_optimal_threshold, expected_cost_curve
+from countenance.assessment.cost import (
+    CostModel,
+    CostResampler,
+    PriceList,
+    cost_optimal_threshold,
+    expected_cost_curve,
+)
 from countenance.errors import AssessmentError
 from tests.assessment.populations import scores_of
 
@@ -63,11 +69,27 @@ def test_a_curve_can_be_thinned_for_a_plot_with_both_ends_kept():
     generator = np.random.default_rng(0)
     curve = expected_cost_curve(generator.normal(1, 1, 500), generator.normal(-1, 1, 500), prices())
     thin = curve.thinned(50)
-    assert len(thin.costs) == 50
+    assert 40 < len(thin.costs) <= 50
+    # Nowhere is there a gap that would look like a straight line.
+    assert np.diff(thin.thresholds).max() < 3 * (curve.thresholds[-1] - curve.thresholds[0]) / 50
     assert (thin.thresholds[0], thin.thresholds[-1]) == (curve.thresholds[0], curve.thresholds[-1])
     assert thin.to_dict()["costs"][0] == curve.costs[0]
     with pytest.raises(AssessmentError, match="2 or more"):
         curve.thinned(1)
+
+
+def test_a_thinned_curve_has_at_each_threshold_the_rates_that_hold_there():
+    curve = expected_cost_curve([0.9], [0.1] * 98 + [0.11, 0.8], prices())
+    thin = curve.thinned(3)
+    # Asked at just below .1, at .5 and at .9: the rates of .5 are those from .11 on.
+    assert thin.thresholds[1:].tolist() == [0.11, 0.9]
+    assert thin.fmr.tolist() == [1.0, 0.01, 0.0]
+
+
+def test_the_price_list_of_a_cost_model_is_the_model_without_its_lights():
+    model = prices(maximum_fmr=0.1, amber_above=1.1)
+    assert model.prices == PriceList(cost_false_match=100.0, cost_false_non_match=2.0, mated_prior=0.9, maximum_fmr=0.1)
+    assert model.prices.expected_cost(0.01, 0.05) == pytest.approx(190.0)
 
 
 def test_a_curve_needs_both_kinds_of_comparison():

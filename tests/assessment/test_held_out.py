@@ -13,7 +13,6 @@ from countenance.assessment.held_out import (
     join_outputs,
     measured_of,
     tasks_by_source,
-    template_tar,
 )
 from countenance.assessment.intervals import Resampling
 from countenance.assessment.results import NOT_LABELLED
@@ -121,6 +120,19 @@ def test_the_operating_threshold_is_chosen_on_validation_people_and_judged_on_te
     assert result.calibrated[1].threshold == cosine(40)
 
 
+def test_what_a_threshold_costs_is_told_even_where_another_one_decides():
+    cost = SETTINGS.cost.model_copy(update={"maximum_fmr": 0.25})
+    at_rate = SETTINGS.model_copy(update={"operating_far": 0.25, "cost": cost})
+    result = assess("v1", PEOPLE, MODEL, at_rate)
+    assert result.operating.threshold == result.calibrated[1].threshold == cosine(40)
+    # The cap lets one of four strangers in, the one at 20 degrees; with one of two mated out that is 250 + 500. At 20
+    # nobody at all is in, 1,000; at 90, beyond the cap, it would have been 500 and 0.
+    assert result.money.optimum.threshold == result.money.lowest_allowed == cosine(40)
+    assert (result.money.optimum.cost, result.money.optimum.capped) == (pytest.approx(750), True)
+    # Test people at 40 degrees: no stranger is in, one of two mated, at 70, is out.
+    assert result.money.cost.value == pytest.approx(500)
+
+
 def test_the_threshold_of_another_model_changes_the_threshold_and_nothing_else():
     # Mated at 20 degrees, strangers at 80 and more: between them no error is made.
     other = said(TEST | {"c1": 0, "c2": 20, "d1": 100, "d2": 120})
@@ -128,42 +140,8 @@ def test_the_threshold_of_another_model_changes_the_threshold_and_nothing_else()
     assert borrowed.operating.threshold == cosine(80)
     assert borrowed.operating.validation_cost == 0.0
     assert borrowed.calibrated[1].threshold == cosine(100)
-    assert (borrowed.tar, borrowed.tasks, borrowed.template_tar) == (own.tar, own.tasks, own.template_tar)
-
-
-def test_templates_are_made_of_each_persons_photos_in_turn_and_one_photo_makes_a_reference_alone():
-    rows = named(
-        ("f3", "anna", "p3", 10),  # reference, with f1: together at 5 degrees
-        ("f1", "anna", "p1", 0),
-        ("f2", "anna", "p2", 20),  # probe
-        ("f4", "bela", "p4", 90),  # reference
-        ("f5", "bela", "p5", 150),  # probe
-        ("f6", "carl", "p6", 180),  # a single photo: reference only
-    )
-    few, one = template_tar(rows, SETTINGS)
-    # Mated: 20 against 5, 150 against 90. Strangers: 70, 160, 145 and 30 degrees.
-    assert one.at.non_mated == 4
-    assert one.at.threshold == cosine(70)
-    assert (one.accepted, one.mated) == (2, 2)
-    assert few.tar is None
-
-
-def test_two_faces_of_one_photo_count_once_in_a_template():
-    rows = named(
-        ("f1", "anna", "p1", 0),
-        ("f2", "anna", "p2", 50),
-        ("f3", "anna", "p1", 0),
-        ("f4", "anna", "p2", 50),
-        ("f5", "anna", "p3", 60),
-        ("f6", "bela", "p6", 200),
-        ("f7", "bela", "p7", 200),
-    )
-    (_, one) = template_tar(rows, SETTINGS.model_copy(update={"fars": (0.1, 0.5)}))
-    # Anna's reference is at 30 degrees (not at 19, where three media would bring it); probes are at 50 and 200.
-    # Strangers: 150 between anna's probe and bela, 170 between bela's probe and anna.
-    assert one.at.non_mated == 2
-    assert one.at.threshold == cosine(170)
-    assert (one.accepted, one.mated) == (2, 2)
+    assert borrowed.money.optimum.threshold == cosine(80)
+    assert (borrowed.tar, borrowed.tasks) == (own.tar, own.tasks)
 
 
 def test_a_task_that_a_model_does_not_do_is_left_out():
@@ -181,6 +159,18 @@ EVERYTHING = {
     "male_probability": 0.2,
     "age_years": 30.0,
 }
+
+
+def test_attributes_are_those_that_the_command_reports_of_the_test_faces():
+    model = MODEL.assign(**EVERYTHING)
+    attributes = assess("student", PEOPLE, model, SETTINGS).attributes
+    assert (attributes.kind, attributes.model, attributes.protocol["name"]) == (
+        "attributes",
+        "student",
+        "manifest, test",
+    )
+    assert attributes.protocol["faces"] == int((PEOPLE["split"] == "test").sum())
+    assert {"gender.accuracy", "pose.yaw_within_15", "landmarks.5.eye_centres.error"} <= set(attributes.figures)
 
 
 def test_a_task_without_a_label_says_so():

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.assessment.identification import GalleryRows, Identification, identify
+from countenance.assessment.score_grid import on_grid
 from countenance.assessment.templates import Templates
 from countenance.assessment.verification import allowed_false_accepts
 from countenance.errors import AssessmentError
@@ -94,7 +95,8 @@ def by_brute_force(
     features = templates.features64
     ranks, mates, maxima = [], [], []
     for probe, subject in zip(probes, subjects, strict=True):
-        scores = np.einsum("pd,pd->p", np.repeat(features[[probe]], len(gallery.rows), axis=0), features[gallery.rows])
+        enrolled = features[gallery.rows]
+        scores = on_grid(np.einsum("pd,pd->p", np.repeat(features[[probe]], len(enrolled), axis=0), enrolled))
         own = np.flatnonzero(gallery.subjects == subject)
         if len(own):
             ranks.append(1 + sum(scores[other] >= scores[own[0]] for other in range(len(scores)) if other != own[0]))

@@ -13,7 +13,7 @@ from countenance.assessment.plain_evaluation import (
     plain_tars,
     plain_templates,
 )
-from countenance.assessment.templates import aggregate_templates
+from countenance.assessment.template_sums import aggregate_templates
 from tests.assessment.template_worlds import templates_of, unit
 
 

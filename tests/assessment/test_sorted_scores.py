@@ -16,7 +16,7 @@ def test_mated_and_non_mated_scores_are_in_order():
 def test_a_band_by_hand():
     scores = SortedScores(scored_pairs([0.75, 0.3, 0.25], [0.5, 0.3, -0.5, 0.31]))
     band = scores.exact_between(0.28, 0.4)
-    assert (band.mated.tolist(), band.non_mated.tolist()) == ([0.3], [0.3, 0.31])
+    assert np.concatenate([band.mated, band.non_mated]) == pytest.approx(np.array([0.3, 0.3, 0.31]), abs=1e-12)
     assert (band.mated_above, band.non_mated_above) == (1, 1)
     assert (band.low, band.high) == pytest.approx((0.28, 0.4), abs=1e-6)
 
@@ -34,3 +34,12 @@ def test_what_is_known_of_a_band_holds_for_the_float64_scores(seed: int, middle:
         known = exact[truth]
         assert (known >= band.low).sum() == above + (inside >= band.low).sum()
         assert (known >= band.high).sum() == above + (inside >= band.high).sum()
+
+
+@given(seed=st.integers(0, 500), threshold=st.floats(-1.0, 1.0), before=st.floats(-1.0, 1.0))
+def test_pairs_above_a_threshold_are_those_of_float64_scores(seed: int, threshold: float, before: float):
+    pairs = random_pairs(seed)
+    scores, exact = SortedScores(pairs), pairs.exact(np.arange(len(pairs.first)))
+    scores.pairs_above(before)
+    for level in (threshold, float(exact[seed % len(exact)])):
+        assert scores.pairs_above(level).tolist() == np.flatnonzero(exact > level).tolist()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from countenance.assessment.score_grid import STEP, on_grid
 from countenance.assessment.sorted_scores import SortedScores
 from countenance.assessment.template_scores import TemplatePairScores
 from countenance.assessment.template_verification import FARS, roc_curve, template_tar_at_far
@@ -26,8 +27,8 @@ def test_tar_by_hand():
     points = template_tar_at_far(scored_pairs([0.9, 0.75, 0.7, 0.1], TENTHS), [0.1, 0.2])
     assert [(point.tar, point.accepted, point.mated) for point in points] == [(0.25, 1, 4), (0.5, 2, 4)]
     assert [(point.at.threshold, point.at.false_accepts, point.at.realised_far) for point in points] == [
-        (0.8, 1, 0.1),
-        (0.7, 2, 0.2),
+        (pytest.approx(0.8), 1, 0.1),
+        (pytest.approx(0.7), 2, 0.2),
     ]
     assert points[0].at.note == "1 of 10 non-mated comparisons accepted"
 
@@ -40,8 +41,8 @@ def test_tied_scores_are_refused_together():
 
 def test_scores_that_differ_in_float64_only_are_told_apart():
     # All of them are the same number in float32.
-    close = [0.5 + n * 1e-12 for n in range(10)]
-    pairs = scored_pairs([close[8], close[7], 0.5 + 7.5e-12, 0.2], close)
+    close = [0.5 + 4 * n * STEP for n in range(10)]
+    pairs = scored_pairs([close[8], close[7], 0.5 + 30 * STEP, 0.2], close)
     assert len(set(pairs.scores[[0, 1, 2, *range(4, 14)]].tolist())) == 1
     points = template_tar_at_far(pairs, [0.1, 0.2, 0.3])
     # tau = close[8], close[7], close[6].
@@ -57,7 +58,12 @@ def test_all_mated_leaves_nothing_to_set_a_threshold_on():
 
 def test_none_mated_has_a_threshold_but_no_tar():
     (point,) = template_tar_at_far(scored_pairs([], TENTHS), [0.1])
-    assert (point.tar, point.accepted, point.mated, point.at.threshold) == (None, 0, 0, 0.8)
+    assert (point.tar, point.accepted, point.mated, point.at.threshold) == (
+        None,
+        0,
+        0,
+        pytest.approx(0.8),
+    )
 
 
 @pytest.mark.parametrize("rule", ["threshold", "insightface_compat"])
@@ -83,8 +89,8 @@ def test_the_far_never_exceeds_its_target_ties_included(mated: list[float], non_
         assert Fraction(repr(far)) * len(non_mated) < 1
     else:
         assert point.at.realised_far <= far
-        assert point.at.false_accepts == sum(score > point.at.threshold for score in non_mated)
-        assert point.accepted == sum(score > point.at.threshold for score in mated)
+        assert point.at.false_accepts == (on_grid(np.array(non_mated)) > point.at.threshold).sum()
+        assert point.accepted == (on_grid(np.array(mated)) > point.at.threshold).sum()
 
 
 @given(seed=st.integers(0, 10_000), spread=st.sampled_from([0.0, 1e-16, 1e-13, 1e-9, 1e-7, 1e-5]))
@@ -151,3 +157,20 @@ def test_a_thinned_roc_curve_lies_on_the_whole_one_from_end_to_end(seed: int, po
 def test_a_roc_curve_of_nothing_is_refused(mated: list, non_mated: list, points: int):
     with pytest.raises(AssessmentError, match="give some of both"):
         roc_curve(scored_pairs(mated, non_mated), points)
+
+
+def test_a_roc_curve_does_not_step_through_scores_that_may_be_equal_in_float64():
+    # In float32 the ten near .5 are a few numbers; they are refused together, then accepted together.
+    near = [0.5 + n * 2e-8 for n in range(10)]
+    pairs = scored_pairs([0.9, near[5], 0.2], [0.8, *near, 0.1])
+    assert len(np.unique(pairs.scores[3:14])) - 1 > 1
+    curve = roc_curve(pairs, 100)
+    assert curve.false_accepts.tolist() == [0, 0, 1, 11, 12]
+    assert curve.true_accepts.tolist() == [0, 1, 1, 3, 3]
+
+
+@given(seed=st.integers(0, 300))
+def test_no_two_thresholds_of_a_roc_curve_are_closer_than_float32_can_tell(seed: int):
+    pairs = random_pairs(seed)
+    steps = -np.diff(roc_curve(pairs, 500).thresholds)
+    assert (steps[:-1] > 2 * pairs.error_bound).all() and steps[-1] > 0

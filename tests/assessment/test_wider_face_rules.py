@@ -8,6 +8,7 @@ from countenance.assessment.wider_face_rules import (
     Thresholds,
     match_subset,
     measure_subsets,
+    precision_and_recall,
     subset_average_precision,
 )
 from countenance.errors import AssessmentError
@@ -61,6 +62,18 @@ def test_precision_is_made_monotone():
     # A false box first, then two faces: precision is 0, 1/2, 2/3, and 2/3 counts for both faces.
     matches = match_subset([[FACE, OTHER]], [[True, True]], [[NOBODY, FACE, OTHER]], [[0.9, 0.8, 0.7]])
     assert subset_average_precision(matches, resampling=QUICK).value == pytest.approx(2 / 3)
+
+
+def test_the_curve_has_a_point_a_distinct_score_and_its_precision_is_as_it_is():
+    # The best box goes to a face that doesn't count: neither right nor false.
+    matches = match_subset([[FACE, OTHER]], [[False, True]], [[FACE, NOBODY, OTHER, NOBODY]], [[0.9, 0.8, 0.7, 0.7]])
+    threshold, precision, recall = precision_and_recall(matches)
+    assert threshold.tolist() == [0.9, 0.8, 0.7]
+    assert precision.tolist() == [0.0, 0.0, pytest.approx(1 / 3)]
+    assert recall.tolist() == [0.0, 0.0, 1.0]
+    assert [len(column) for column in precision_and_recall(match_subset([[FACE]], [[True]], [[]], [[]]))] == [0] * 3
+    with pytest.raises(AssessmentError, match="without a labelled face"):
+        precision_and_recall(match_subset([[FACE]], [[False]], [[FACE]], [[0.5]]))
 
 
 def test_a_thousand_thresholds_miss_what_is_crowded_between_two_of_them():

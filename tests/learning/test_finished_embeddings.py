@@ -7,7 +7,12 @@ from countenance.errors import DataError
 from countenance.learning import finished_embeddings
 from countenance.learning.embedding_extraction import extract_embeddings
 from countenance.learning.embedding_plan import Failure, description_path, part_folder
-from countenance.learning.finished_embeddings import finished_blocks, read_embeddings
+from countenance.learning.finished_embeddings import (
+    embedding_plan,
+    finished_blocks,
+    finished_values,
+    read_embeddings,
+)
 from countenance.learning.shared_embeddings import join_extraction
 from tests.learning.embedding_workers import CellSums, NumberedCrops
 from tests.learning.test_shared_embeddings import PLAN, VALUES, do, do_all
@@ -101,8 +106,22 @@ def test_nothing_and_half_and_damaged_files_are_told_apart(out):
     with pytest.raises(DataError, match=r"holds \(4, 2, 3\) float32 where \(10, 2, 3\) float32 belong"):
         read_embeddings(out)
     out.write_text("no array")
-    with pytest.raises(DataError, match="is no array of embeddings"):
+    with pytest.raises(DataError, match="is no .npy file"):
         read_embeddings(out)
     description_path(out).unlink()
     with pytest.raises(DataError, match=r"E.npy.json, which tells what E.npy holds, is not there"):
         read_embeddings(out)
+
+
+def test_plan_and_values_can_be_read_before_and_after_the_file_has_its_name(out):
+    with join_extraction(out, PLAN) as shared:
+        assert embedding_plan(out) == PLAN
+        do(shared, shared.claim(0, 1))
+        np.testing.assert_array_equal(finished_values(out)[:4], VALUES[:4])
+        do_all(shared)
+    assert embedding_plan(out) == PLAN
+    np.testing.assert_array_equal(finished_values(out), VALUES)
+    with pytest.raises(DataError, match="nor a beginning of it is there"):
+        embedding_plan(out.with_name("other.npy"))
+    with pytest.raises(DataError, match="nor a beginning of it is there"):
+        finished_values(out.with_name("other.npy"))

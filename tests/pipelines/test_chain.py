@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
+from countenance.commands import main
 from countenance.errors import CountenanceError
 from countenance.serving.engine import open_engine
 from pipelines.cli import sentence_of
@@ -78,10 +79,23 @@ def test_a_second_run_of_the_side_effects_changes_nothing(finished_chain: Chain)
     assert len(client(finished_chain).search_model_versions("name = 'countenance'")) == versions
 
 
+def test_templates_are_measured_again_by_the_command_from_what_the_room_left(finished_chain: Chain, tmp_path: Path):
+    models, outputs = report(finished_chain, "template_report")["models"], finished_chain.data / "07_model_output"
+    assert set(models) == {"all_in_one", "teacher", "student_alone", "student_distilled", "student_damaged"}
+    embeddings = str(outputs / "template_embeddings" / "student_distilled.npy")
+    files = ["--protocol", str(outputs / "template_protocol"), "--embeddings", embeddings]
+    assert main(["evaluate", "ijb", *files, "--out", str(tmp_path / "report.json")]) == 0
+    rows = {row["far"]: row for row in json.loads((tmp_path / "report.json").read_text())["verification"]}
+    assert models["student_distilled"]["verification"] == [
+        rows[row["far"]] for row in models["student_distilled"]["verification"]
+    ]
+
+
 def test_a_release_unit_is_whole_and_its_engine_answers(finished_chain: Chain):
     for entry in report(finished_chain, "registration_record").values():
         release, engine = open_engine(Path(entry["folder"]))
         assert release.release_id == entry["release_id"]
+        assert release.cheapest().prices.maximum_fmr == 0.03
         assert engine.input_size == 32
         card = (Path(entry["folder"]) / "model_card.md").read_text()
         assert card.startswith("---\nlicense: Apache-2.0\n")
@@ -100,6 +114,7 @@ def test_metrics_reach_mlflow_and_no_path_of_the_machine_does(finished_chain: Ch
     )
     metrics = {name for run in runs for name in run.data.metrics}
     assert {"ingestion.train.faces", "evaluation.student_alone.identity"} <= metrics
+    assert {"evaluation.student_alone.template_tar", "evaluation.teacher.template_rank_1"} <= metrics
     assert {"training.costs.sum_alone.parameters", "training.data_wait_share"} <= metrics
     assert not any("project_path" in run.data.tags for run in runs)
 

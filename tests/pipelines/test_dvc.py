@@ -60,6 +60,7 @@ def test_a_stage_depends_on_the_parameters_that_its_room_reads(room: str):
         "sessions_folder": "training",
         "teacher_cache_folder": "training",
         "photo_search": "evaluation",
+        "template_protocol": "evaluation",
     }
     files = {f"conf/base/parameters_{own.get(name, name)}.yml" for name in names}
     assert files <= listed(room, "params")

@@ -7,8 +7,15 @@ import pytest
 from mlflow import MlflowClient
 from onnx import TensorProto, helper
 
+from countenance.assessment.cost import PriceList
 from countenance.errors import ModelError
-from countenance.serving.release import InputSpecification, ReleaseDetails, build_release
+from countenance.serving.release import (
+    CostOptimalThreshold,
+    ErrorRates,
+    InputSpecification,
+    ReleaseDetails,
+    build_release,
+)
 from pipelines.model_registry import project_aliases, register_all, register_release, tag_rollout, version_of
 
 MODEL = "faces"
@@ -29,13 +36,27 @@ def exported(size: int) -> bytes:
     return model.SerializeToString()
 
 
-def built(folder: Path, candidate: str, **changes: object) -> dict:
+CHEAPEST = CostOptimalThreshold(
+    threshold=0.42,
+    prices=PriceList(cost_false_match=100.0, cost_false_non_match=2.0, mated_prior=0.9),
+    calibration=ErrorRates(fmr=0.01, fnmr=0.05),
+    test=ErrorRates(fmr=0.01, fnmr=0.05),
+    cost=190.0,
+    unit="EUR per 1,000 transactions",
+    capped=False,
+)
+
+
+def built(
+    folder: Path, candidate: str, cost_optimal: CostOptimalThreshold | None = CHEAPEST, **changes: object
+) -> dict:
     """A release unit on disk, and what the registration room knows of it."""
     details = ReleaseDetails(
         candidate=candidate,
         input=InputSpecification(size=32),
         embedding_dimension=8,
         thresholds=(),
+        cost_optimal=cost_optimal,
         operating_threshold=0.25,
         dataset_sha256="d" * 64,
         code_sha256="c" * 64,
@@ -107,6 +128,14 @@ def test_a_release_registered_twice_keeps_its_version(client: MlflowClient, regi
     assert version_of(client, MODEL, registered["refused"]["release_id"]) is None
 
 
+def test_a_unit_from_before_prices_is_not_registered_and_leaves_nothing_behind(folder: Path, client: MlflowClient):
+    old = built(folder, "old", cost_optimal=None)
+    versions = len(client.search_model_versions(f"name = '{MODEL}'"))
+    with pytest.raises(ModelError, match="built before release units carried their cost-optimal threshold: run the"):
+        register_release(Path(old["folder"]), old, model=MODEL)
+    assert len(client.search_model_versions(f"name = '{MODEL}'")) == versions
+
+
 def test_the_tags_of_a_version_can_be_read_by_people(client: MlflowClient, registered: dict):
     first, second = (client.get_model_version(MODEL, registered[name]["version"]) for name in ("first", "second"))
     assert first.tags == {
@@ -115,6 +144,7 @@ def test_the_tags_of_a_version_can_be_read_by_people(client: MlflowClient, regis
         "gates": "PASS",
         "identity.tar": "0.8765",
         "operating_threshold": "0.2500",
+        "cost_optimal_threshold": "0.4200",
     }
     assert second.tags["gates"] == "PASS (waived: gender gap, FMR disparity)"
     # The description is the card without its front matter.

@@ -12,7 +12,7 @@ from countenance.reporting.page import FacePicture, ReportInputs
 from countenance.reporting.sheet import kpi_sheet
 
 from . import method_samples, search_samples
-from .small_run import NAMES, assessed, exported, stories
+from .small_run import NAMES, assessed, exported, stories, templates
 
 
 def rollout() -> dict[str, Any]:
@@ -269,6 +269,7 @@ def whole_report(**changes: Any) -> ReportInputs:
         "validation": validation(),
         "ingestion": ingestion(),
         "evaluation": evaluation | {"detection": detection()},
+        "templates": templates(),
         "bias": bias,
         "distillation_by_group": method_samples.of_one_run(),
         "gates": gates,

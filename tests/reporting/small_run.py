@@ -23,6 +23,12 @@ from countenance.assessment.results import Measurement
 from countenance.rollout.replay import DutyOperator, replay
 from countenance.rollout.store import RolloutStore
 from countenance.rollout.story import ErrorCosts, RolloutStory, recorded_story
+from pipelines.evaluation.templates import (
+    TemplateConfiguration,
+    assess_on_templates,
+    embeddings_of_samples,
+    protocol_of_test_people,
+)
 
 from ..rollout.scenes import ANNA, NOON, OFFLINE, REGISTRATION, SALT, bootstrapped, hours, policy
 from ..rollout.simulation import everywhere, simulated_log
@@ -150,6 +156,15 @@ def assessed() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         for name, other in against.items()
     }
     return evaluation, bias, gates
+
+
+@cache
+def templates() -> dict[str, Any]:
+    """The template report."""
+    rows, configuration = manifest(), TemplateConfiguration(seed=1)
+    protocol = protocol_of_test_people(rows, configuration)
+    embeddings = embeddings_of_samples(protocol, {model: said_by(model, rows) for model in NAMES})
+    return assess_on_templates(protocol, embeddings, configuration, ASSESSMENT.headline_far)
 
 
 @cache

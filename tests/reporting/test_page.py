@@ -11,7 +11,7 @@ from countenance.reporting.page import render_report
 from countenance.reporting.sheet import kpi_sheet
 
 from .samples import ablation, costs, curves, detection, monitoring, rollout, validation, whole_report
-from .small_run import NAMES, assessed
+from .small_run import NAMES, assessed, templates
 
 HOSTILE = "</title><script>alert('x')</script> \"&"
 NOTHING: dict[str, Any] = {
@@ -19,6 +19,7 @@ NOTHING: dict[str, Any] = {
     "validation": {},
     "ingestion": {},
     "evaluation": {},
+    "templates": {},
     "bias": {},
     "distillation_by_group": {},
     "gates": {},
@@ -102,6 +103,28 @@ def test_the_page_is_well_formed_and_no_id_is_given_twice() -> None:
     assert inner <= set(reader.ids)
 
 
+def test_a_run_without_a_protocol_of_templates_says_why() -> None:
+    missing = {"protocol": None, "models": {}, "note": "1 of 9 test people have two photos."}
+    text = Reader(evaluated(templates=missing)).text
+    assert "Templates of several photos were not measured: 1 of 9 test people have two photos." in text
+    assert "Templates, as IJB reports them" not in text
+
+
+def with_teacher(report: dict[str, Any]) -> str:
+    """What the section on templates says where the run has no heading for the teacher, and its report is this one."""
+    names = {model: name for model, name in NAMES.items() if model != "teacher"}
+    models = templates()["models"] | {"teacher": report}
+    text = Reader(evaluated(names=names, templates=templates() | {"models": models})).text
+    return text[text.index("Templates, as IJB reports them") :]
+
+
+def test_a_teacher_that_is_one_of_the_networks_is_told_by_its_role_and_another_one_by_a_row_of_its_own() -> None:
+    student = templates()["models"]["student_alone"] | {"model": "teacher"}
+    assert f"{NAMES['student_alone']} teacher" in with_teacher(student)
+    stranger = with_teacher(student | {"failures": {"samples": 1, "templates": 0, "pairs": 0}})
+    assert f"{NAMES['student_alone']} teacher" not in stranger and " teacher " in stranger
+
+
 def test_the_same_run_gives_the_same_page() -> None:
     assert evaluated() == evaluated()
 
@@ -117,7 +140,8 @@ def test_every_room_is_told() -> None:
     text = Reader(page()).text
     for words in (
         "What distillation gained",
-        "Template to template: TAR by FAR",
+        "Templates, as IJB reports them",
+        "What a threshold costs",
         "v2 AdaDistill on templates of teacher",
         "AdaDistill, weighted alpha: 88.0 % 1:1 accuracy against 82.0 % of the student alone",
         "The best is student 2, mobilefacenet on 64 x 64 pixels, width 0.75, blocks 4-6-2: TAR 83.0 %",

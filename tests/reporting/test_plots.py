@@ -63,7 +63,7 @@ def test_identity_shows_every_model_and_marks_the_champion() -> None:
 def test_an_identity_that_cannot_be_measured_is_not_drawn() -> None:
     evaluation, _, _ = assessed()
     model = dict(evaluation["models"]["teacher"])
-    model["tar"] = model["template_tar"] = [{**entry, "tar": None} for entry in model["tar"]]
+    model["tar"] = [{**entry, "tar": None} for entry in model["tar"]]
     unmeasured = {**evaluation, "models": {"teacher": model}}
     assert identity_plot(unmeasured, series_of(NAMES, None)) is None
 

@@ -43,12 +43,14 @@ class Column:
         kind: what its values are.
         headers: how the header may call it; capitals and underscores don't matter.
         required: whether its absence is an error.
+        remedy: what to do about a value of another kind.
     """
 
     name: str
     kind: Kind
     headers: tuple[str, ...]
     required: bool = True
+    remedy: str = "mend the line"
 
 
 def read_columns(path: Path, columns: Mapping[str, Kind]) -> Columns:
@@ -82,7 +84,7 @@ def read_headed_columns(path: Path, columns: Iterable[Column]) -> Columns:
     places = _places(path, header, columns)
     kinds = {column.name: column.kind for column in columns if column.name in places.values()}
     names = [places.get(index, f"column {index}") for index in range(len(header))]
-    table = _GrowingTable(path, kinds)
+    table = _GrowingTable(path, kinds, {column.name: column.remedy for column in columns})
     if not table.fill_by_arrow(names, ",", header_lines=1):
         lines = ((number, next(csv.reader([text]))) for number, text in decoded_lines(path, 1 + table.count))
         table.fill_by_line(lines, places, len(header))
@@ -145,8 +147,8 @@ def decoded_lines(path: Path, skip: int = 0) -> Iterator[tuple[int, str]]:
 class _GrowingTable:
     """The columns of a file, filled from its beginning: by Arrow as far as it gets, by line from there."""
 
-    def __init__(self, path: Path, kinds: Mapping[str, Kind]) -> None:
-        self._path, self._kinds = path, kinds
+    def __init__(self, path: Path, kinds: Mapping[str, Kind], remedies: Mapping[str, str] | None = None) -> None:
+        self._path, self._kinds, self._remedies = path, kinds, remedies or {}
         # There are no more rows than lines, so the arrays can be made first and a large file is never in memory twice.
         lines = _line_count(path)
         self._values: Columns = {name: np.empty(lines, dtype=_NUMPY_TYPES[kind]) for name, kind in kinds.items()}
@@ -189,8 +191,9 @@ class _GrowingTable:
                 try:
                     self._values[name][self.count] = _PARSERS[kind](parts[index].strip())
                 except ValueError as error:
+                    remedy = self._remedies.get(name, "mend the line")
                     raise DataError(
-                        f"{self._path}, line {number}, holds a {name} that is not {_WORDS[kind]}: mend the line."
+                        f"{self._path}, line {number}, holds a {name} that is not {_WORDS[kind]}: {remedy}."
                     ) from error
             self.count += 1
 

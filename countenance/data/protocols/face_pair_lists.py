@@ -19,12 +19,10 @@ import pandas as pd
 from countenance.data.protocols.delimited_text import Column, decoded_lines, read_headed_columns
 from countenance.data.protocols.face_pairs import (
     FacePairs,
-    bin_pairs,
     check_face_pairs,
     consecutive_folds,
-    read_parquet_pairs,
 )
-from countenance.data.protocols.row_origins import TextFile, refuse_rows
+from countenance.data.protocols.row_origins import JoinedRows, TextFile, refuse_rows
 from countenance.data.protocols.template_protocol import Names, Truths
 from countenance.errors import DataError
 
@@ -39,20 +37,6 @@ _BFW: Final = (
     Column(name="first group", kind="text", headers=("att1",), required=False),
     Column(name="second group", kind="text", headers=("att2",), required=False),
 )
-
-
-def open_face_pairs(path: Path) -> FacePairs:
-    """Read pairs in whichever form they are: ``.bin``, ``.parquet``, ``.csv`` (BFW), a folder (RFW) or ``.txt`` (LFW).
-
-    Raises:
-        DataError: there is nothing, or its form is none of these.
-    """
-    if path.is_dir():
-        return read_parquet_pairs(path / "pairs.parquet") if (path / "pairs.parquet").is_file() else read_rfw(path)
-    readers = {".bin": bin_pairs, ".parquet": read_parquet_pairs, ".csv": read_bfw, ".txt": read_lfw_pairs}
-    if path.suffix not in readers:
-        raise DataError(f"{path} is no list of pairs: give a {', '.join(readers)} file or a folder with RFW's lists.")
-    return readers[path.suffix](path)
 
 
 def read_lfw_pairs(path: Path, *, suffix: str = ".jpg") -> FacePairs:
@@ -123,6 +107,7 @@ def read_rfw(folder: Path, *, suffix: str = ".jpg") -> FacePairs:
         mated=np.concatenate([pairs.mated for pairs in lists]),
         fold=np.concatenate([pairs.fold for pairs in lists]),
         group=np.repeat(np.array(races, dtype=np.object_), [len(pairs) for pairs in lists]),
+        origin=JoinedRows(tuple(pairs.origin for pairs in lists), tuple(len(pairs) for pairs in lists)),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +12,20 @@ import numpy as np
 import pandas as pd
 
 from countenance.data.protocols.parquet_columns import TableReader
-from countenance.data.protocols.row_origins import InMemory, ParquetFile, RowOrigin, refuse_row, refuse_rows
+from countenance.data.protocols.row_origins import (
+    ChosenRows,
+    InMemory,
+    ParquetFile,
+    RowOrigin,
+    refuse_row,
+    refuse_rows,
+)
 from countenance.data.protocols.template_protocol import Integers, Names, Truths
 from countenance.errors import DataError
-from countenance.storage import write_aside
 
 FOLDS: Final = 10
 """Into how many parts a list is cut that doesn't say itself, as its publishers do."""
+_IN_MEMORY: Final = InMemory("pairs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +37,7 @@ class FacePairs:
         mated: whether both show one person, [P] bool.
         fold: the part of the list that each pair is in, [P] int64; thresholds come from the other parts.
         group: the protected group of the pair, [P] strings, where the set is about groups.
+        origin: where each row comes from, for messages.
     """
 
     first: Names
@@ -36,6 +45,7 @@ class FacePairs:
     mated: Truths
     fold: Integers
     group: Names | None = None
+    origin: RowOrigin = _IN_MEMORY
 
     def __len__(self) -> int:
         return len(self.mated)
@@ -44,6 +54,23 @@ class FacePairs:
         """The names of all photos, each once, sorted, [N]."""
         names = np.unique(np.concatenate([self.first, self.second]))
         return np.asarray(names, dtype=np.object_)
+
+    def sha256(self) -> str:
+        """A digest of the list, in hexadecimal: of both photos, label, fold and group of each pair, in its order."""
+        found = hashlib.sha256(f"{len(self)} pairs".encode())
+        for name, column in (("first", self.first), ("second", self.second), ("group", self.group)):
+            if column is not None:
+                found.update("\0".join([name, *column.tolist(), ""]).encode())
+        found.update(np.ascontiguousarray(self.mated, dtype=np.uint8).tobytes())
+        found.update(np.ascontiguousarray(self.fold, dtype="<i8").tobytes())
+        return found.hexdigest()
+
+    def of_folds(self, folds: Sequence[int]) -> FacePairs:
+        """The pairs in some folds only."""
+        rows = np.flatnonzero(np.isin(self.fold, folds))
+        group = None if self.group is None else self.group[rows]
+        origin = ChosenRows(self.origin, rows)
+        return FacePairs(self.first[rows], self.second[rows], self.mated[rows], self.fold[rows], group, origin)
 
     def rows_among(self, names: Sequence[str] | Names) -> tuple[Integers, Integers]:
         """The rows of both photos of each pair in a list of photos, two arrays [P].
@@ -57,7 +84,7 @@ class FacePairs:
         first, second = listed.get_indexer(pd.Index(self.first)), listed.get_indexer(pd.Index(self.second))
         refuse_rows(
             (first < 0) | (second < 0),
-            InMemory("pairs"),
+            self.origin,
             "a photo is not among those listed",
             "embed every photo of the pairs",
         )
@@ -65,13 +92,13 @@ class FacePairs:
 
 
 def check_face_pairs(pairs: FacePairs, origin: RowOrigin | None = None) -> FacePairs:
-    """The same pairs, if they are sound. A pair may be listed twice, as published lists do.
+    """The same pairs, if they are sound, from where ``origin`` says. A pair may be listed twice, as published lists do.
 
     Raises:
         DataError: columns differ in length or there are no rows, a photo is compared with itself, or a pair is labelled
             both mated and non-mated. No photo is named, since many sets name the person in it.
     """
-    origin = origin or InMemory("pairs")
+    origin = origin or pairs.origin
     group = len(pairs) if pairs.group is None else len(pairs.group)
     lengths = (len(pairs.first), len(pairs.second), len(pairs), len(pairs.fold), group)
     if len(set(lengths)) > 1 or not lengths[0]:
@@ -87,7 +114,7 @@ def check_face_pairs(pairs: FacePairs, origin: RowOrigin | None = None) -> FaceP
     if len(wrong):
         problem = f"the pair has the other label than in {origin.place(int(earliest[wrong[0]]))}"
         refuse_row(int(wrong[0]), origin, problem, "keep one of them", more=len(wrong) - 1)
-    return pairs
+    return replace(pairs, origin=origin)
 
 
 def consecutive_folds(count: int, folds: int = FOLDS) -> Integers:
@@ -111,16 +138,6 @@ def read_parquet_pairs(path: Path) -> FacePairs:
         group=table.texts("group") if table.has("group") else None,
     )
     return check_face_pairs(pairs, ParquetFile(path))
-
-
-def write_parquet_pairs(pairs: FacePairs, path: Path) -> None:
-    """Check pairs and write them, aside first and then renamed into place."""
-    check_face_pairs(pairs)
-    columns = {"first": pairs.first, "second": pairs.second, "mated": pairs.mated, "fold": pairs.fold}
-    if pairs.group is not None:
-        columns["group"] = pairs.group
-    with write_aside(path) as aside:
-        pd.DataFrame(columns).to_parquet(aside, compression="zstd", index=False)
 
 
 def bin_pairs(path: Path) -> FacePairs:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -71,6 +72,16 @@ def read_face_points(path: Path) -> FacePoints:
     return FacePoints(columns["name"], _stacked(columns), TextFile(path, header_lines=int(is_headed)))
 
 
+def has_points(path: Path) -> bool:
+    """Whether the header of a ``.csv`` names any of the columns of five points.
+
+    Raises:
+        DataError: the file is missing or has no rows.
+    """
+    optional = [replace(column, required=False) for column in _WITH_HEADER]
+    return len(read_headed(path, optional).keys() - {"name"}) > 0
+
+
 def read_photo_names(path: Path) -> Names:
     """Read names of photos, one a line, [N].
 
@@ -81,6 +92,44 @@ def read_photo_names(path: Path) -> Names:
     if not names:
         raise DataError(f"{path} has no rows: list a photo a line.")
     return np.array(names, dtype=np.object_)
+
+
+@dataclass(frozen=True, eq=False)
+class RowNames:
+    """Which photo each row of a file of embeddings is of.
+
+    Attributes:
+        names: of the photos, [N] strings.
+        origin: where each row comes from, for messages.
+    """
+
+    names: Names
+    origin: RowOrigin
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def read_row_names(path: Path) -> RowNames:
+    """Read the names of photos from whichever file told ``countenance embed`` its rows.
+
+    Args:
+        path: what :func:`read_face_points` takes (of a ``.csv`` the ``photo`` or ``name`` column is enough), or a text
+            file with a name a line.
+
+    Raises:
+        DataError: the file is missing or empty, or a line can't be read.
+    """
+    if path.is_dir():
+        files = find_ijb_files(path)
+        origin = InMemory(f"samples of {path}") if files is None or files.points is None else TextFile(files.points)
+        return RowNames(open_protocol(path).samples.names, origin)
+    if path.suffix.lower() == ".csv":
+        return RowNames(read_headed(path, _WITH_HEADER[:1])["name"], TextFile(path, header_lines=1))
+    first = next((text for _, text in decoded_lines(path)), "")
+    if len(re.split(r"[\t, ]+", first)) == len(_WITHOUT_HEADER):
+        return RowNames(read_columns(path, _WITHOUT_HEADER)["name"], TextFile(path))
+    return RowNames(read_photo_names(path), TextFile(path))
 
 
 def _of_protocol(folder: Path) -> FacePoints:

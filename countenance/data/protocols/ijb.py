@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from countenance.data.protocols.delimited_text import Column, Kind, read_columns, read_headed_columns
-from countenance.data.protocols.protocol_checks import DuplicatedPairs, ProtocolOrigins, check_protocol
+from countenance.data.protocols.protocol_checks import WHOLE_SUBJECTS, DuplicatedPairs, ProtocolOrigins, check_protocol
 from countenance.data.protocols.row_origins import TextFile, refuse_row, refuse_rows
 from countenance.data.protocols.template_protocol import (
     Gallery,
@@ -40,7 +40,7 @@ _PAIRS: Final[dict[str, Kind]] = {"first template": "integer", "second template"
 _POINTS: Final[dict[str, Kind]] = {"name": "text", **dict.fromkeys(_COORDINATES, "number"), "detector score": "number"}
 _SEARCHED: Final = (
     Column(name="template", kind="integer", headers=("TEMPLATE_ID", "template", "tid")),
-    Column(name="subject", kind="integer", headers=("SUBJECT_ID", "subject", "sid")),
+    Column(name="subject", kind="integer", headers=("SUBJECT_ID", "subject", "sid"), remedy=WHOLE_SUBJECTS),
 )
 
 

@@ -38,9 +38,9 @@ class TableReader:
         """A column of strings, [N]."""
         return self._values(name, pa.string(), np.dtype(np.object_), "text")
 
-    def integers(self, name: str) -> Integers:
-        """A column of whole numbers, [N] int64."""
-        return self._values(name, pa.int64(), np.dtype(np.int64), "whole numbers")
+    def integers(self, name: str, remedy: str = "write it again") -> Integers:
+        """A column of whole numbers, [N] int64; ``remedy`` is told where it holds something else."""
+        return self._values(name, pa.int64(), np.dtype(np.int64), "whole numbers", remedy)
 
     def numbers(self, name: str) -> NDArray[np.float32]:
         """A column of numbers, [N] float32."""
@@ -64,13 +64,15 @@ class TableReader:
             values[start : start + len(lists)] = pc.list_flatten(lists).to_numpy().reshape(-1, 5, 2)
         return values
 
-    def _values(self, name: str, kind: Any, dtype: np.dtype[Any], what: str) -> NDArray[Any]:
+    def _values(
+        self, name: str, kind: Any, dtype: np.dtype[Any], what: str, remedy: str = "write it again"
+    ) -> NDArray[Any]:
         values = np.empty(self._file.metadata.num_rows, dtype=dtype)
-        for start, part in self._parts(name, kind, what):
+        for start, part in self._parts(name, kind, what, remedy):
             values[start : start + len(part)] = part.to_numpy()
         return values
 
-    def _parts(self, name: str, kind: Any, what: str) -> Iterator[tuple[int, Any]]:
+    def _parts(self, name: str, kind: Any, what: str, remedy: str = "write it again") -> Iterator[tuple[int, Any]]:
         """The column group by group, each with its first row, so that no large column is in memory twice."""
         if not self.has(name):
             raise DataError(f"{self._path} has no column '{name}': add it or write the file again.")
@@ -79,7 +81,7 @@ class TableReader:
             try:
                 part = self._file.read_row_group(group, [name], use_threads=False)[name].cast(kind)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                raise DataError(f"The column '{name}' of {self._path} does not hold {what}: write it again.") from error
+                raise DataError(f"The column '{name}' of {self._path} does not hold {what}: {remedy}.") from error
             except OSError as error:
                 raise DataError(f"{self._path} is damaged: write it again.") from error
             gaps = np.flatnonzero(part.is_null().to_numpy()) + start

@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from countenance.data.protocols.ijb import find_ijb_files, read_ijb
 from countenance.data.protocols.parquet_columns import TableReader
-from countenance.data.protocols.protocol_checks import DuplicatedPairs, ProtocolOrigins, check_protocol
-from countenance.data.protocols.row_origins import ParquetFile
+from countenance.data.protocols.protocol_checks import WHOLE_SUBJECTS, DuplicatedPairs, ProtocolOrigins, check_protocol
+from countenance.data.protocols.row_origins import ParquetFile, TextFile
 from countenance.data.protocols.template_protocol import (
     Gallery,
     Probes,
@@ -51,6 +51,20 @@ def open_protocol(folder: Path, *, duplicated_pairs: DuplicatedPairs = "refuse")
         f"{folder} holds no template protocol: point it at a folder with {DESCRIPTION} or with the *_face_tid_mid.txt "
         "and *_template_pair_label.txt of IJB-B or IJB-C."
     )
+
+
+def samples_origin(folder: Path) -> TextFile | ParquetFile:
+    """Where the samples of a protocol folder of either form are listed.
+
+    Raises:
+        DataError: the folder holds neither form.
+    """
+    if (folder / DESCRIPTION).is_file():
+        return ParquetFile(folder / "samples.parquet")
+    files = find_ijb_files(folder)
+    if files is None:
+        raise DataError(f"{folder} holds no template protocol: point it at a folder that does.")
+    return TextFile(files.faces)
 
 
 def convert(folder: Path, out: Path, *, duplicated_pairs: DuplicatedPairs = "refuse") -> TemplateProtocol:
@@ -161,7 +175,11 @@ def _read_galleries(path: Path) -> tuple[tuple[Gallery, ...], tuple[ParquetFile,
     if not path.exists():
         return (), ()
     table = TableReader(path)
-    names, templates, subjects = table.texts("gallery"), table.integers("template"), table.integers("subject")
+    names, templates, subjects = (
+        table.texts("gallery"),
+        table.integers("template"),
+        table.integers("subject", WHOLE_SUBJECTS),
+    )
     galleries, origins = [], []
     for name in dict.fromkeys(names.tolist()):
         rows = np.flatnonzero(names == name)
@@ -174,7 +192,7 @@ def _read_probes(path: Path) -> Probes | None:
     if not path.exists():
         return None
     table = TableReader(path)
-    return Probes(table.integers("template"), table.integers("subject"))
+    return Probes(table.integers("template"), table.integers("subject", WHOLE_SUBJECTS))
 
 
 def _refuse_other_content(folder: Path) -> None:

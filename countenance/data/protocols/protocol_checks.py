@@ -24,6 +24,8 @@ from countenance.errors import DataError
 DuplicatedPairs = Literal["refuse", "keep"]
 """What to do with a comparison that is listed twice: refuse the protocol, or keep both, as the public scripts do."""
 
+WHOLE_SUBJECTS: Final = "number the subjects from zero upwards, alike in all galleries and among the probes"
+
 _SAMPLES, _PAIRS, _PROBES = InMemory("samples"), InMemory("pairs"), InMemory("probes")
 _BLOCK: Final = 1 << 20
 _TABLE_SPAN: Final = 1 << 24
@@ -55,7 +57,8 @@ def check_protocol(
 
     Raises:
         DataError: lists differ in length, a template has no sample or no medium, a template is compared with itself or
-            twice with another, labels or subjects contradict each other, points or scores are no numbers.
+            twice with another, labels or subjects contradict each other, a gallery holds a subject twice or a probe,
+            points or scores are no numbers.
     """
     origins = origins or ProtocolOrigins()
     _check_lengths(protocol)
@@ -65,9 +68,11 @@ def check_protocol(
     for number, gallery in enumerate(protocol.galleries):
         _check_searched(gallery, index, origins.of_gallery(number, gallery), "the gallery")
         _check_subjects(gallery, index, subjects, origins.of_gallery(number, gallery))
+        _check_enrolled_once(gallery, origins.of_gallery(number, gallery))
     if protocol.probes is not None:
         _check_searched(protocol.probes, index, origins.probes, "the probe list")
         _check_subjects(protocol.probes, index, subjects, origins.probes)
+        _check_not_enrolled(protocol.probes, protocol.galleries, origins.probes)
     _check_pairs(protocol.pairs, index, subjects, origins.pairs, duplicated_pairs)
 
 
@@ -163,9 +168,7 @@ def _check_subjects(
 ) -> None:
     """Refuse a template with two subjects; note in ``subjects`` [T], by code, whose the others are."""
     # -1 stays free for a template of which no list says whose it is.
-    refuse_rows(
-        searched.subjects < 0, origin, "a subject is a negative number", "number the subjects from zero upwards"
-    )
+    refuse_rows(searched.subjects < 0, origin, "a subject is a negative number", WHOLE_SUBJECTS)
     codes = index.codes(searched.templates)
     known = subjects[codes]
     _, first, place = np.unique(codes, return_index=True, return_inverse=True)
@@ -177,6 +180,27 @@ def _check_subjects(
         "give each template one subject in all galleries and among the probes",
     )
     subjects[codes] = searched.subjects
+
+
+def _check_enrolled_once(gallery: Gallery, origin: RowOrigin) -> None:
+    _, first, place = np.unique(gallery.subjects, return_index=True, return_inverse=True)
+    again = first[place] != np.arange(len(gallery))
+    refuse_rows(
+        np.asarray(again, dtype=np.bool_),
+        origin,
+        lambda row: f"the subject of template {gallery.templates[row]} is enrolled already in the same gallery",
+        "enrol a subject with one template",
+    )
+
+
+def _check_not_enrolled(probes: Probes, galleries: tuple[Gallery, ...], origin: RowOrigin) -> None:
+    for gallery in galleries:
+        refuse_rows(
+            np.isin(probes.templates, gallery.templates),
+            origin,
+            lambda row: f"template {probes.templates[row]} is searched for, but it is enrolled itself",
+            "search for templates of other samples",
+        )
 
 
 def _check_pairs(
@@ -237,7 +261,7 @@ def _check_duplicates(
         row = int(wrong[0])
         refuse_row(row, origin, f"{repeated(row)}, but with the other label", "keep one", more=len(wrong) - 1)
     if duplicated_pairs == "refuse":
-        remedy = "remove one, or read with duplicated_pairs='keep' to count both"
+        remedy = "remove one, or count both with --duplicated-pairs keep (in Python, duplicated_pairs='keep')"
         refuse_rows(order[~fresh], origin, lambda row: f"{repeated(row)} already", remedy)
 
 

@@ -71,6 +71,44 @@ class ParquetFile:
         return f"{self.path}, row {row if self.rows is None else int(self.rows[row])}"
 
 
+@dataclass(frozen=True, eq=False)
+class JoinedRows:
+    """Rows of several origins, one after the other.
+
+    Attributes:
+        parts: the origins.
+        lengths: how many rows each of them has.
+    """
+
+    parts: tuple[RowOrigin, ...]
+    lengths: tuple[int, ...]
+
+    def place(self, row: int) -> str:
+        """The place within the origin that the row is of."""
+        for part, length in zip(self.parts, self.lengths, strict=True):
+            if row < length:
+                return part.place(row)
+            row -= length
+        raise IndexError(row)
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenRows:
+    """Some rows of an origin.
+
+    Attributes:
+        origin: of all rows.
+        rows: the origin's row behind each row, [K].
+    """
+
+    origin: RowOrigin
+    rows: NDArray[np.int64]
+
+    def place(self, row: int) -> str:
+        """The place of the row that was chosen."""
+        return self.origin.place(int(self.rows[row]))
+
+
 def refuse_rows(
     wrong: NDArray[np.bool_] | NDArray[np.int64], origin: RowOrigin, problem: str | Callable[[int], str], remedy: str
 ) -> None:

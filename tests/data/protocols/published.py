@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from hypothesis import strategies as st
 
+from countenance.data.protocols.face_pairs import FacePairs
 from countenance.data.protocols.template_protocol import (
     Gallery,
     Probes,
@@ -118,12 +120,13 @@ def protocols(draw: st.DrawFn) -> TemplateProtocol:
         )
     )
     cut = draw(st.integers(0, len(ids)))
+    enrolled = draw(st.sets(st.sampled_from(ids)))
     galleries = tuple(
-        Gallery(name, np.array(part), np.array([subject_of[template] for template in part]))
+        Gallery(name, np.array(list(one_each.values())), np.array(list(one_each)))
         for name, part in (("G1", ids[:cut]), ("G2", ids[cut:]))
-        if part
+        if (one_each := {subject_of[template]: template for template in part if template in enrolled})
     )
-    searched = draw(st.lists(st.sampled_from(ids), unique=True))
+    searched = sorted(set(ids) - enrolled)
     return TemplateProtocol(
         name=draw(st.sampled_from(["ijbb", "ijbc"])),
         samples=SampleTable(
@@ -154,3 +157,12 @@ def protocols(draw: st.DrawFn) -> TemplateProtocol:
         if searched
         else None,
     )
+
+
+def write_parquet_pairs(pairs: FacePairs, path: Path) -> None:
+    """A list of pairs of one's own."""
+    columns = {"first": pairs.first, "second": pairs.second, "mated": pairs.mated, "fold": pairs.fold}
+    if pairs.group is not None:
+        columns["group"] = pairs.group
+    path.parent.mkdir(exist_ok=True)
+    pd.DataFrame(columns).to_parquet(path, index=False)

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from countenance.data.protocols.face_pair_lists import (
-    open_face_pairs,
     read_bfw,
     read_lfw_pairs,
     read_rfw,
     read_rfw_list,
 )
-from countenance.data.protocols.face_pairs import FacePairs, write_parquet_pairs
 from countenance.errors import DataError
 from tests.data.protocols.published import change_line, write_lines
 
@@ -109,6 +106,8 @@ def test_a_folder_of_rfw_joins_the_races(tmp_path: Path):
     assert len(pairs) == 80 and pairs.first[0] == "Asian/m.00/m.00_0001.jpg"
     assert pairs.group is not None and pairs.group.tolist() == ["Asian"] * 40 + ["Indian"] * 40
     assert np.bincount(pairs.fold).tolist() == [8] * 10
+    # Beyond the first list's header and its 40 pairs.
+    assert pairs.origin.place(41) == f"{tmp_path}/txts/Indian/Indian_pairs.txt, line 3"
     (tmp_path / "other").mkdir()
     write_lines(tmp_path / "other" / "Asian_pairs.txt", rfw_lines())
     with pytest.raises(DataError, match="holds two lists for one race"):
@@ -161,18 +160,3 @@ def test_the_line_of_a_bfw_table_is_named(tmp_path: Path, number: int, line: str
     change_line(path, number, line)
     with pytest.raises(DataError, match=text):
         read_bfw(path)
-
-
-def test_every_form_is_recognised(tmp_path: Path):
-    write_lines(tmp_path / "pairs.txt", VIEW_2)
-    write_lines(tmp_path / "bfw.csv", BFW)
-    (tmp_path / "lfw.bin").write_bytes(pickle.dumps(([b"a", b"b"], [True])))
-    (tmp_path / "rfw").mkdir()
-    write_lines(tmp_path / "rfw" / "Asian_pairs.txt", rfw_lines())
-    write_parquet_pairs(read_bfw(tmp_path / "bfw.csv"), tmp_path / "own" / "pairs.parquet")
-    expected = {"pairs.txt": 8, "bfw.csv": 3, "lfw.bin": 1, "rfw": 40, "own": 3, "own/pairs.parquet": 3}
-    found = {name: open_face_pairs(tmp_path / name) for name in expected}
-    assert {name: len(pairs) for name, pairs in found.items()} == expected
-    assert all(isinstance(pairs, FacePairs) for pairs in found.values())
-    with pytest.raises(DataError, match=r"pairs.json is no list of pairs: give a .bin, .parquet, .csv, .txt file or"):
-        open_face_pairs(tmp_path / "pairs.json")

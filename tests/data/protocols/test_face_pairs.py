@@ -17,9 +17,11 @@ from countenance.data.protocols.face_pairs import (
     check_face_pairs,
     consecutive_folds,
     read_parquet_pairs,
-    write_parquet_pairs,
 )
+from countenance.data.protocols.row_origins import InMemory
 from countenance.errors import DataError
+
+from .published import write_parquet_pairs
 
 
 def names(*values: str) -> np.ndarray:
@@ -41,6 +43,13 @@ def test_photos_are_listed_once_and_found_in_any_list():
     assert pairs.photos().tolist() == ["ann/1", "ann/2", "bob/1", "cem/1"]
     first, second = pairs.rows_among(["cem/1", "ann/2", "none", "ann/1", "bob/1"])
     assert first.tolist() == [3, 3, 4] and second.tolist() == [1, 4, 0]
+
+
+def test_pairs_of_some_folds_keep_their_places():
+    pairs = replace(small_pairs(), fold=np.array([2, 0, 2]), origin=InMemory("pairs in x.bin")).of_folds([2, 5])
+    assert pairs.first.tolist() == ["ann/1", "bob/1"] and pairs.mated.tolist() == [True, False]
+    assert pairs.group is not None and pairs.group.tolist() == ["x", "y"] and pairs.fold.tolist() == [2, 2]
+    assert pairs.origin.place(1) == "row 2 of the pairs in x.bin"
 
 
 def test_a_photo_that_is_not_listed_is_told_by_its_pair_and_not_by_name():
@@ -87,7 +96,8 @@ def test_pairs_come_back_from_parquet(tmp_path: Path, grouped: bool):
     pairs = small_pairs() if grouped else replace(small_pairs(), group=None)
     write_parquet_pairs(pairs, tmp_path / "deep" / "pairs.parquet")
     found = read_parquet_pairs(tmp_path / "deep" / "pairs.parquet")
-    for name in vars(pairs):
+    assert found.origin.place(2) == f"{tmp_path}/deep/pairs.parquet, row 2"
+    for name in ("first", "second", "mated", "fold", "group"):
         mine, theirs = getattr(pairs, name), getattr(found, name)
         assert (mine is None) == (theirs is None)
         if mine is not None:
@@ -122,3 +132,18 @@ def test_a_pack_has_its_photos_by_number_and_ten_unbroken_folds(tmp_path: Path):
     assert pairs.fold.tolist() == [fold for fold in range(10) for _ in range(2)]
     with pytest.raises(DataError, match="cannot be read"):
         bin_pairs(tmp_path / "none.bin")
+
+
+def test_any_other_list_has_another_digest():
+    pairs = small_pairs()
+    assert small_pairs().sha256() == pairs.sha256() and len(pairs.sha256()) == 64
+    others = [
+        replace(pairs, first=names("ann/1", "ann/1", "bob/2")),
+        replace(pairs, first=pairs.second, second=pairs.first),
+        replace(pairs, mated=~pairs.mated),
+        replace(pairs, fold=np.array([0, 1, 1])),
+        replace(pairs, group=names("x", "y", "y")),
+        replace(pairs, group=None),
+        pairs.of_folds([0]),
+    ]
+    assert len({pairs.sha256(), *(other.sha256() for other in others)}) == 8

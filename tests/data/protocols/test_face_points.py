@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from countenance.data.protocols.face_points import read_face_points, read_photo_names
+from countenance.data.protocols.face_points import read_face_points, read_photo_names, read_row_names
 from countenance.errors import DataError
 from tests.conftest import FIVE_POINTS_250
 
@@ -53,3 +53,29 @@ def test_names_are_read_one_a_line(tmp_path):
     (tmp_path / "names.txt").write_text("\n")
     with pytest.raises(DataError, match="has no rows"):
         read_photo_names(tmp_path / "names.txt")
+
+
+def test_rows_are_named_by_whatever_file_told_them(tmp_path, lfw_folder):
+    written = {
+        "ijbc_name_5pts_score.txt": f"1.jpg {VALUES} 0.9\n\na.jpg {VALUES} 0.8\n",
+        "tabs.txt": f"1.jpg\t{VALUES.replace(' ', chr(9))}\t0.9\na.jpg\t{VALUES.replace(' ', chr(9))}\t0.8\n",
+        "names.txt": "1.jpg\n\na.jpg\n",
+        "faces.csv": "gender,photo\nmale,1.jpg\n\nmale,a.jpg\n",
+    }
+    lines = {"ijbc_name_5pts_score.txt": 3, "tabs.txt": 2, "names.txt": 3, "faces.csv": 4}
+    for name, content in written.items():
+        (tmp_path / name).write_text(content)
+        rows = read_row_names(tmp_path / name)
+        assert rows.names.tolist() == ["1.jpg", "a.jpg"] and len(rows) == 2
+        assert rows.origin.place(1) == f"{tmp_path / name}, line {lines[name]}"
+    assert read_row_names(lfw_folder / "faces.csv").names.tolist()[4] == "Person_01/Person_01_0001.jpg"
+    (tmp_path / "none.txt").write_text("")
+    with pytest.raises(DataError, match="has no rows"):
+        read_row_names(tmp_path / "none.txt")
+
+
+def test_a_protocol_names_its_samples_without_points_too(tmp_path):
+    (tmp_path / "ijbc_face_tid_mid.txt").write_text("1.jpg 1 1\n2.jpg 2 2\n")
+    (tmp_path / "ijbc_template_pair_label.txt").write_text("1 2 0\n")
+    rows = read_row_names(tmp_path)
+    assert rows.names.tolist() == ["1.jpg", "2.jpg"] and rows.origin.place(1).startswith("row 1 of the samples")

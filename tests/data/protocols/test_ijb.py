@@ -128,7 +128,12 @@ def test_a_gallery_that_names_a_template_once_a_photo_counts_it_once(folder: Pat
         ("name_5pts_score.txt", 2, None, r"5pts_score.txt, line 2, .* of .*tid_mid.txt, line 2 \(and 4 more like it\)"),
         ("1N_probe_mixed.csv", 3, "12,9", r"pair_label.txt, line 2, the pair of templates 10 and 12 is labelled mated"),
         ("1N_probe_mixed.csv", 3, "10,9", r"probe_mixed.csv, line 3, template 10 belongs to another subject"),
-        ("1N_probe_mixed.csv", 3, "12,a", r"probe_mixed.csv, line 3, holds a subject that is not a whole number"),
+        (
+            "1N_probe_mixed.csv",
+            3,
+            "12,a",
+            r"line 3, holds a subject that is not a whole number: number the subjects from zero upwards",
+        ),
         ("1N_probe_mixed.csv", 1, "a,b", r"probe_mixed.csv, line 1, names no column 'TEMPLATE_ID'"),
     ],
 )
@@ -158,7 +163,7 @@ def test_lines_are_counted_with_empty_ones(folder: Path):
 def test_a_pair_that_a_published_list_repeats_can_be_kept(folder: Path):
     path = folder / "meta" / "ijbx_template_pair_label.txt"
     path.write_text(path.read_text() + "11 10 1\n")
-    with pytest.raises(DataError, match="read with duplicated_pairs='keep' to count both"):
+    with pytest.raises(DataError, match="or count both with --duplicated-pairs keep"):
         read_ijb(folder)
     assert len(read_ijb(folder, duplicated_pairs="keep").pairs) == 6
 

@@ -16,6 +16,7 @@ from countenance.data.protocols.parquet_protocol import (
     convert,
     open_protocol,
     read_parquet_protocol,
+    samples_origin,
     write_parquet_protocol,
 )
 from countenance.data.protocols.template_protocol import TemplatePairs, TemplateProtocol
@@ -104,6 +105,12 @@ def test_large_tables_of_several_row_groups_come_back(folder: Path):
             "medium",
             pa.array(list("abcdefg")),
             "column 'medium' of .*samples.parquet does not hold whole numbers",
+        ),
+        (
+            "probes",
+            "subject",
+            pa.array(["ann", "ann", "bob"]),
+            "column 'subject' of .*probes.parquet does not hold whole numbers: number the subjects from zero upwards",
         ),
         ("samples", "medium", pa.array([1.5] * 7), "column 'medium' of .*samples.parquet does not hold whole numbers"),
         (
@@ -212,3 +219,12 @@ def test_a_table_with_damaged_pages_is_refused(folder: Path):
     path.write_bytes(content)
     with pytest.raises(DataError, match="pairs.parquet is damaged: write it again"):
         open_protocol(folder)
+
+
+def test_a_sample_is_found_again_in_either_form(folder: Path, tmp_path: Path):
+    assert samples_origin(folder).place(2) == f"{folder / 'samples.parquet'}, row 2"
+    published = write_published(small_protocol(), tmp_path / "published")
+    listed = published / "meta" / "ijbx_face_tid_mid.txt"
+    assert samples_origin(published).place(2) == f"{listed}, line 3"
+    with pytest.raises(DataError, match="holds no template protocol"):
+        samples_origin(tmp_path)

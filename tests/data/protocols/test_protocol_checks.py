@@ -73,6 +73,14 @@ def test_counts_say_how_large_a_protocol_is():
             r"In row 5 of the pairs, a pair names template 99, which has no samp",
         ),
         (with_pairs((-3, 10, False)), "In row 5 of the pairs, a pair names template -3, which has no sample"),
+        (
+            replace(small_protocol(), galleries=(Gallery("G1", np.array([10, 12]), np.array([7, 7])),), probes=None),
+            "In row 1 of the gallery G1, the subject of template 12 is enrolled already in the same gallery: enrol a",
+        ),
+        (
+            replace(small_protocol(), probes=Probes(np.array([11, 20]), np.array([7, 9]))),
+            "In row 1 of the probes, template 20 is searched for, but it is enrolled itself: search for templates of",
+        ),
         (with_pairs((12, 12, True)), "In row 5 of the pairs, template 12 is compared with itself: remove the pair"),
         (
             with_pairs((10, 11, True)),

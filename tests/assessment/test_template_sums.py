@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from countenance.assessment.templates import CHUNK_ROWS, TemplateOptions, TemplateSums, aggregate_templates
+from countenance.assessment.arrays import RowError
+from countenance.assessment.template_sums import CHUNK_ROWS, TemplateSums, aggregate_templates
+from countenance.assessment.templates import TemplateOptions
 from countenance.errors import AssessmentError
 
 
@@ -46,6 +48,8 @@ def test_the_same_medium_number_in_two_templates_is_two_media():
         ({"detector_scores": [0.5]}, "detector_scores has 1"),
         ({"template_ids": [1, 2], "detector_scores": [1.0, 0.0]}, "starts in row 1 adds up to a zero vector"),
         ({"embeddings": rows((1, 0.3), (-1, -0.3))}, "starts in row 0 adds up to a zero vector"),
+        ({"embeddings": np.empty((2, 0), np.float32)}, r"shape \(2, 0\), which holds no number"),
+        ({"embeddings": np.empty((2, 2, 0), np.float32)}, r"shape \(2, 2, 0\), which holds no number"),
         ({"embeddings": np.ones((2, 2), dtype=np.int64)}, "int64: give float32"),
         ({"embeddings": np.ones(2, dtype=np.float32)}, r"shape \(2,\)"),
     ],
@@ -196,3 +200,11 @@ def test_rows_that_were_never_added_are_told_and_can_still_be_added():
         sums.add(0, rows((1, 0)))
     with pytest.raises(AssessmentError, match="finished already"):
         sums.finish()
+
+
+def test_of_several_templates_that_add_up_to_nothing_the_first_row_is_named_and_how_many_more():
+    # Row 0 is sound; the templates of rows 1, 2 and 4 are not, and that of row 4 has the lowest id.
+    embeddings = rows((1, 0), (1, 0), (0, 1), (0, 1), (1, 1))
+    with pytest.raises(RowError, match="starts in row 1, as do 2 more, adds up to a zero vector") as caught:
+        aggregate_templates(embeddings, [9, 8, 7, 9, 1], np.arange(5), detector_scores=[1.0, 0.0, 0.0, 1.0, 0.0])
+    assert (caught.value.row, caught.value.more) == (1, 2)
