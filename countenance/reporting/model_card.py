@@ -72,9 +72,11 @@ def render_model_card(
         "input_size": measured["input_size"],
         "tasks": [_task(name, values) for name, values in assessment["tasks"].items() if values["value"] is not None],
         "unmeasured": _unmeasured(assessment["tasks"]),
-        "thresholds": assessment["calibrated"],
-        "cheapest": assessment["money"]["optimum"],
-        "prices": assessment["money"]["prices"],
+        "thresholds": [_threshold(entry) for entry in assessment["calibrated"]],
+        "cheapest": {
+            name: assessment["money"]["optimum"][name] for name in ("threshold", "cost", "unit", "fmr", "fnmr")
+        },
+        "prices": _prices(assessment["money"]["prices"]),
         "cheapest_judged": {name: _rate(assessment["money"][name]) for name in ("fmr", "fnmr")},
         "operating_threshold": assessment["operating"]["threshold"],
         "attribute": fairness["identity_attribute"],
@@ -187,3 +189,23 @@ def _decision(decision: Mapping[str, Any]) -> dict[str, Any]:
 
 def _known_gaps(sources: Sequence[str], governance: GovernanceConfiguration) -> list[str]:
     return [f"{source}: {gap}" for source in sources for gap in governance.statement_on(source).known_gaps]
+
+
+def _threshold(entry: Mapping[str, Any]) -> dict[str, Any]:
+    made = f"{entry['non_mated']:,} comparisons"
+    if entry["threshold"] is None:
+        return {"far": entry["far"], "threshold": "not measurable", "counts": made}
+    return {
+        "far": entry["far"],
+        "threshold": f"{entry['threshold']:.4f}",
+        "counts": f"{entry['false_accepts']:,} of {made}",
+    }
+
+
+def _prices(prices: Mapping[str, Any]) -> dict[str, Any]:
+    cap = prices["maximum_fmr"]
+    return {
+        "cost_false_match": prices["cost_false_match"],
+        "cost_false_non_match": prices["cost_false_non_match"],
+        "cap": "without a cap on false matches" if cap is None else f"with a cap on false matches of {cap:g}",
+    }

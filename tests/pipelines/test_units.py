@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from countenance.errors import AssessmentError
+from countenance.governance.materials import Material
 from countenance.serving.release import ReleaseManifest, open_release
 from pipelines.registration.units import build_units
+from tests.governance.declarations import governance
 from tests.reporting.small_run import assessed, exported, manifest
 
 REGISTRATION: dict[str, Any] = {
     "model": "faces",
-    "purpose": {"summary": "Faces.", "intended_use": "Tests.", "out_of_scope": "All else."},
     "candidates": {"student_alone": {"against": None}},
 }
 
@@ -26,12 +27,25 @@ def built(folder: Path, **changes: Any) -> tuple[ReleaseManifest, str]:
     measured = exported(400_000) | {"input_size": 64, "embedding_dimension": 24}
     named = {
         "student_alone_export": measured,
-        "student_alone_metrics": {"images_seen": 1000},
+        "student_alone_metrics": {"images_seen": 1000, "minutes": 1.5},
         "student_alone_onnx": b"a model",
         "student_alone_proposals": None,
     }
-    rows = manifest().assign(license="Apache-2.0")
-    build_units(rows, {"models": {"student_alone": assessment}}, bias, gates, REGISTRATION, folder, named)
+    rows = manifest().assign(license="Apache-2.0", source="drawn")
+    drawn = Material(name="drawn", kind="photographs", role="train", license="Apache-2.0", stated_by="this test")
+    build_units(
+        rows,
+        {"models": {"student_alone": assessment}},
+        bias,
+        gates,
+        REGISTRATION,
+        governance(),
+        {"student_alone": [drawn]},
+        "A sheet.",
+        {"manifest": "0123456789abcdef"},
+        folder,
+        named,
+    )
     return open_release(folder / "student_alone"), (folder / "student_alone" / "model_card.md").read_text()
 
 
