@@ -12,6 +12,7 @@ REPORTS = (
     "training_metrics",
     "evaluation_report",
     "bias_report",
+    "group_curves",
     "distillation_by_group",
     "gate_report",
     "registration_record",
@@ -21,6 +22,7 @@ REPORTS = (
     "method_comparison_report",
     "method_comparison_groups",
     "student_search_report",
+    "mitigation_report",
 )
 
 

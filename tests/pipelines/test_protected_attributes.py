@@ -9,7 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from countenance.data.protected_attributes import subject_key
+from countenance.errors import DataError
 from pipelines.pipeline_registry import register_pipelines
+from pipelines.sampling import GroupBalance, as_sampled, group_balanced_weights
 from tests.pipelines.conftest import PROJECT, Chain
 
 PROTECTED = {"protected_attributes", "held_out_groups"}
@@ -22,8 +25,9 @@ WEIGHTS = {"sampling_weights", "rare_sampling_weights"}
 
 
 def test_every_node_that_trains_is_known_by_the_consent_that_it_checks():
-    assert {node.name for node in training_nodes()} >= {
+    assert {node.name for node in training_nodes()} == {
         "train_network",
+        "train_for_mitigation",
         "train_alone",
         "distil",
         "continue_on_faulty_delivery",
@@ -51,7 +55,37 @@ def test_nothing_that_a_training_reads_follows_from_a_protected_attribute():
 def test_a_planted_fault_reaches_no_training_but_its_own():
     trained = {node.name: PLANTED & set(node.inputs) for node in training_nodes() if PLANTED & set(node.inputs)}
     assert trained.pop("continue_on_faulty_delivery") == {"faulty_delivery"}
-    assert set(trained) <= {"train_for_mitigation"}
+    assert trained == {"train_for_mitigation": {"rare_delivery"}}
+
+
+def test_a_training_is_given_a_number_a_face_and_nothing_else_of_anybodys_group():
+    manifest = pd.DataFrame(
+        {
+            "face_id": list("abcdef"),
+            "subject_id": ["anna", "bela", "carl", "dora", None, "emil"],
+            "is_face": [True, True, True, True, True, False],
+            "split": "train",
+        }
+    )
+    secret = b"a secret of the test"
+    keys = [subject_key(name, "", secret) for name in ("anna", "bela", "carl", "dora")]
+    rows = {"subject_key": [*keys, subject_key(None, "e", secret)], "attribute": "tone"}
+    groups = pd.DataFrame(rows | {"group": ["dark", "light", "light", "light", "light"], "group_source": "test"})
+    weights = group_balanced_weights(manifest, groups, secret, GroupBalance(attribute="tone"))
+    assert weights.columns.tolist() == ["face_id", "weight"]
+    assert weights["weight"].dtype == float
+    assert dict(weights.itertuples(index=False)) == pytest.approx({"a": 2.5, **dict.fromkeys("bcde", 0.625)})
+    assert group_balanced_weights(manifest, groups, secret, GroupBalance()).empty
+
+
+def test_a_table_of_weights_that_holds_more_than_numbers_is_refused_by_every_training():
+    manifest = pd.DataFrame({"face_id": ["a"]})
+    with_groups = pd.DataFrame({"face_id": ["a"], "weight": [1.0], "group": ["dark"]})
+    with pytest.raises(DataError, match="is given face_id and weight, and nothing else"):
+        as_sampled(manifest, with_groups, {"balanced": True})
+    assert as_sampled(manifest, with_groups, {"balanced": False}) is manifest
+    with pytest.raises(DataError, match="set 'balance' in parameters_ingestion.yml"):
+        as_sampled(manifest, None, {"balanced": True})
 
 
 def test_the_key_of_the_table_is_never_a_parameter_of_a_training():
@@ -75,6 +109,9 @@ def test_the_tables_of_a_finished_chain_keep_people_and_groups_apart(finished_ch
     named = set(manifest["subject_id"].dropna()) | set(manifest["face_id"])
     assert not named & set(groups.astype("str").to_numpy().ravel())
     assert not [column for column in manifest.columns if re.search("group|skin|race|ethnic", column)]
+    weights = pd.read_parquet(finished_chain.data / "05_model_input" / "sampling_weights.parquet")
+    assert weights.columns.tolist() == ["face_id", "weight"]
+    assert set(weights["face_id"]) <= set(manifest.loc[manifest["split"] == "train", "face_id"])
     planted = pd.read_parquet(finished_chain.data / "03_primary" / "faulty_delivery.parquet")
     assert set(planted.columns) == set(manifest.columns)
 
