@@ -11,6 +11,7 @@ from countenance.configuration import narrow
 from countenance.errors import ConfigurationError
 
 MODELS: Final = {
+    "balance": "pipelines.sampling:GroupBalance",
     "ingestion": "countenance.data.sources:IngestionConfiguration",
     "validation": "pipelines.validation.configuration:ValidationConfiguration",
     "consent": "countenance.data.consent:ConsentPolicy",
@@ -27,11 +28,13 @@ MODELS: Final = {
     "reporting": "pipelines.reporting.faces:ReportingConfiguration",
     "ablation": "countenance.learning.ablation:AblationConfiguration",
     "method_comparison": "countenance.learning.compared_methods:MethodComparisonConfiguration",
+    "mitigation": "pipelines.mitigation.configuration:MitigationConfiguration",
     "student_search": "countenance.learning.student_search:StudentSearchConfiguration",
 }
 """The model of each room's parameters; imported only when a run needs it."""
 
 FILES: Final = {
+    "balance": "ingestion",
     "consent": "training",
     "governance": "registration",
     "photo_search": "evaluation",
@@ -44,6 +47,7 @@ OTHERS: Final = (
     "data_versions_folder",
     "incoming_crops",
     "method_comparison_folder",
+    "mitigation_folder",
     "release_sources",
     "releases_folder",
     "seed",

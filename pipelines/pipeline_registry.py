@@ -12,6 +12,7 @@ from pipelines import (
     evaluation,
     ingestion,
     method_comparison,
+    mitigation,
     monitoring,
     registration,
     reporting,
@@ -40,6 +41,7 @@ OPERATOR_COMMANDS = {
     "rollback": rollback,
     "ablation": ablation,
     "method_comparison": method_comparison,
+    "mitigation": mitigation,
     "student_search": student_search,
 }
 """Run on purpose only, by a person."""

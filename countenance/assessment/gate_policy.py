@@ -23,6 +23,7 @@ from countenance.assessment.gates import (
     no_regression_gate,
 )
 from countenance.assessment.non_inferiority import PairedDifference
+from countenance.assessment.remedies import with_remedies
 from countenance.assessment.results import Measurement
 from countenance.configuration import Configuration
 
@@ -105,8 +106,11 @@ class GateEvidence:
 
 
 def run_gates(policy: GatePolicy, evidence: GateEvidence) -> tuple[Gate, ...]:
-    """Run every gate that the policy asks for, in a fixed order, and hold them together by Holm's rule."""
-    return hold_together(
+    """Run every gate that the policy asks for, in a fixed order, and hold them together by Holm's rule.
+
+    The reason of one that fails on a group says what to try.
+    """
+    held = hold_together(
         [
             *_champion_gates(policy, evidence),
             *_group_gates(policy, evidence),
@@ -114,6 +118,7 @@ def run_gates(policy: GatePolicy, evidence: GateEvidence) -> tuple[Gate, ...]:
             *_budget_gates(policy, evidence),
         ]
     )
+    return with_remedies(held)
 
 
 def _missing(name: str, limit: float, unit: str) -> Gate:

@@ -22,7 +22,7 @@ PAGE: Final = "08_reporting/index.html"
 
 _VIEWS: Final = ("aligned", "box", "scene")
 _NUMBERS: Final = "numbers over many people"
-_COMPARISONS: Final = ("ablation", "method_comparison", "student_search")
+_COMPARISONS: Final = ("ablation", "method_comparison", "mitigation", "student_search")
 
 # Arrays that need the crops' order are found before the crops are rewritten and rewritten after them.
 STORES: Final[tuple[Store, ...]] = (
@@ -51,6 +51,7 @@ STORES: Final[tuple[Store, ...]] = (
         patterns=("03_primary/faulty_delivery.parquet",),
         keys={"face_id": "face", "subject_id": "subject"},
     ),
+    Rows(name="sampling_weights", patterns=("05_model_input/sampling_weights.parquet",), keys={"face_id": "face"}),
     # validation
     Rows(name="face_facts", patterns=("04_feature/face_facts.parquet",), keys={"face_id": "face"}),
     Documents(name="validation_report", patterns=("08_reporting/validation_report.json",)),
@@ -78,7 +79,7 @@ STORES: Final[tuple[Store, ...]] = (
         Rows(
             name=f"outputs of {each}",
             patterns=(f"07_model_output/{each}/**/*.parquet",),
-            keys={"face_id": "face"},
+            keys={"face_id": "face", "subject_id": "subject"},
         )
         for each in _COMPARISONS
     ),
@@ -110,6 +111,8 @@ STORES: Final[tuple[Store, ...]] = (
                 "evaluation_report.json",
                 "bias_report.json",
                 "distillation_by_group.json",
+                "group_curves.json",
+                "mitigation_report.json",
                 "protected_groups_report.json",
                 "dataset_sheet.md",
                 "release_hashes.json",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, get_args
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from countenance.learning.augmentation import AugmentationConfiguration, apply_draws, pixel_draws, vary_view
+from countenance.learning.balance import weights_of
 from countenance.learning.crop_reader import CropReader
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.identity_teaching import IdentityTeaching
@@ -74,8 +74,9 @@ class FaceDataset:
         seed: of the order and of the variation.
         teacher: features for the identity stream, or None.
         soft: what a teacher says of the other tasks, or None.
-        subject_weights: how often a subject's faces come, relative to their number, e.g. to balance groups; 1 where
-            none is given.
+
+    A column ``sampling_weight`` of the manifest says how often each face comes, relative to the others, e.g. so that
+    groups come equally often (:mod:`countenance.learning.balance`); without it, all come alike.
 
     Raises:
         DataError: no row can be used, or a label can't be read.
@@ -93,7 +94,6 @@ class FaceDataset:
         seed: int,
         teacher: TeacherFeatures | None = None,
         soft: SoftTeacher | None = None,
-        subject_weights: Mapping[str, float] | None = None,
     ) -> None:
         self.labels = labels_of(manifest, landmark_scheme=network.landmark_scheme)
         self.size = network.input_size
@@ -114,6 +114,7 @@ class FaceDataset:
             self.labels = self.labels.with_own_classes((self.labels.is_face == 1) & self._has["aligned"])
         self._grid = cell_grid(network)
         self._scenes = scenes_of(manifest, self._has["scene"], self.labels.landmarks)
+        self._row_weights = weights_of(manifest)
         self.streams = Streams(
             self._rows_of_streams(),
             {name: float(getattr(configuration, f"{name}_share")) for name in STREAMS},
@@ -121,7 +122,7 @@ class FaceDataset:
             sources=self._sources,
             source_weights=configuration.source_weights,
             seed=seed,
-            row_weights=np.asarray(manifest["subject_id"].map(subject_weights or {}).fillna(1.0), dtype=np.float64),
+            row_weights=self._row_weights,
         )
         face_ids = [str(face_id) for face_id in manifest["face_id"]]
         needed = self.streams.rows.get("identity", np.array([], dtype=np.int64))
@@ -191,6 +192,7 @@ class FaceDataset:
             self._store_rows,
             self._sources,
             {str(row): scene for row, scene in self._scenes.items()},
+            *(() if self._row_weights is None else (self._row_weights,)),
             self.teacher,
             self.soft,
             [self._reader.encoded(row, view) for row in looked_at for view in get_args(StoredView)],

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from countenance.data.crop_store import CropStore
 from countenance.errors import DataError, DivergenceError
+from countenance.learning.balance import weights_of
 from countenance.learning.fingerprint import fingerprint
 from countenance.learning.labels import labels_of
 from countenance.learning.schedule import WHERE_IT_RUNS
@@ -111,6 +112,7 @@ def data_digest(manifest: pd.DataFrame, crops: CropStore, scheme: LandmarkScheme
     return fingerprint(
         labels_of(manifest, landmark_scheme=scheme),
         {name: manifest[name].astype(str).tolist() for name in ("face_id", "source", "split", "crop")},
+        *(() if (weights := weights_of(manifest)) is None else (weights,)),
         np.array([[np.nan] * 4 if box is None else box for box in manifest["box_xywh"]], dtype=np.float32),
         [crops.encoded(row, view) for row in looked_at for view in ("aligned", "box", "scene")],
     )
@@ -119,7 +121,8 @@ def data_digest(manifest: pd.DataFrame, crops: CropStore, scheme: LandmarkScheme
 def what_counts(settings: BaseModel, *, without: Iterable[str] = ()) -> str:
     """The settings of a training without what changes where it is done, but not what it gives.
 
-    A recogniser that the trunk learns from counts with what it says, which isn't among the settings.
+    A recogniser that the trunk learns from counts with what it says, and a balance with the weights that the data then
+    have: neither is among the settings.
 
     Args:
         settings: with ``training`` and ``batches``.
@@ -129,6 +132,7 @@ def what_counts(settings: BaseModel, *, without: Iterable[str] = ()) -> str:
         "training": set(WHERE_IT_RUNS),
         "batches": {"decoded_mebibytes"},
         "recognition": {"teacher"},
+        "balanced": True,
         **dict.fromkeys(without, True),
     }
     return json.dumps(settings.model_dump(mode="json", exclude=exclude), sort_keys=True)

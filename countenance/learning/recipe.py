@@ -53,6 +53,8 @@ class Recipe(Configuration):
     training: TrainingConfiguration
     margin: MarginConfiguration = MarginConfiguration()
     recognition: RecognitionConfiguration = RecognitionConfiguration()
+    balanced: bool = False
+    """Whether faces come as often as the ingestion room's sampling weights say."""
 
 
 class StudentAlone(Configuration):
@@ -101,6 +103,8 @@ class DistillationConfiguration(Configuration):
     soft: SoftTargetConfiguration = SoftTargetConfiguration()
     """How much the distilled student's other heads learn from what the training room's network says of the faces."""
     faulty: FaultyContinuation = FaultyContinuation()
+    balanced: bool = False
+    """Whether faces come as often as the ingestion room's sampling weights say."""
 
     @model_validator(mode="after")
     def _a_student_of_identity_sees_nothing_else(self) -> DistillationConfiguration:

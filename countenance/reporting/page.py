@@ -12,14 +12,17 @@ from markupsafe import Markup
 
 from countenance.assessment.kpi import KpiSheet
 from countenance.reporting import measured_sections, multitask_sections, sections, source_sections
+from countenance.reporting.cell_sections import cell_section, optimum_section
 from countenance.reporting.comparison_page import ComparisonSection, template_section
 from countenance.reporting.comparison_reports import CANDIDATE, TEACHER
 from countenance.reporting.compatibility_sections import compatibility_plot, compatibility_section
 from countenance.reporting.faces import FacePicture, face_context
 from countenance.reporting.group_effect import effect_section
+from countenance.reporting.group_plots import cost_plot, det_plot, disparity_plot, matrix_plot
 from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
 from countenance.reporting.method_plots import method_curves_plot, method_plot
 from countenance.reporting.method_sections import method_section
+from countenance.reporting.mitigation_sections import mitigation_plot, mitigation_section
 from countenance.reporting.money_sections import cost_plot, money_section
 from countenance.reporting.multitask_plots import forest_plot, interference_plot
 from countenance.reporting.plots import series_of
@@ -44,6 +47,7 @@ class ReportInputs:
         evaluation: the evaluation report.
         templates: the template report: ``protocol``, ``models``, and a ``note`` where no protocol could be made.
         bias: by model.
+        group_curves: error rates and money by group over all thresholds, by model.
         distillation_by_group: what distillation did to each group.
         gates: decision by candidate.
         releases: by candidate, what was built and registered.
@@ -54,6 +58,7 @@ class ReportInputs:
         ablation: every task alone against all together.
         methods: every way to distil against the student alone.
         method_groups: what they do to each group of people.
+        mitigation: what balanced sampling and normalised scores change by group.
         search: the students of a budget that were tried.
         faces: pictures with what is said of them.
         monitoring: what drifted.
@@ -83,6 +88,8 @@ class ReportInputs:
     monitoring: Mapping[str, Any] | None
     next_commands: tuple[tuple[str, str], ...]
     protected_groups: Mapping[str, Any] = field(default_factory=dict)
+    group_curves: Mapping[str, Any] = field(default_factory=dict)
+    mitigation: Mapping[str, Any] = field(default_factory=dict)
 
 
 def render_report(inputs: ReportInputs) -> str:
@@ -120,6 +127,9 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "sources": source_sections.source_section(inputs.evaluation, names),
         "detection": source_sections.detection_section(inputs.evaluation),
         "groups": measured_sections.group_section(inputs.bias, names),
+        "cells": cell_section(inputs.bias, names),
+        "optimum": optimum_section(inputs.bias, names),
+        "mitigation": mitigation_section(inputs.mitigation),
         "effect": effect_section(inputs.distillation_by_group, names),
         "gates": sections.gate_section(inputs.gates, inputs.releases, names),
         "rollouts": sections.rollout_section(inputs.rollout, names),
@@ -159,6 +169,11 @@ def _plots(inputs: ReportInputs) -> dict[str, Any]:
         "tasks": task_plot(inputs.evaluation, series) if evaluated else None,
         "compatibility": compatibility_plot(inputs.evaluation, inputs.names),
         "groups": group_plot(inputs.bias, series),
+        "cross_group": matrix_plot(inputs.bias, series),
+        "group_det": det_plot(inputs.group_curves, series),
+        "group_cost": cost_plot(inputs.group_curves, inputs.bias, series),
+        "disparities": disparity_plot(inputs.bias, series),
+        "mitigation": mitigation_plot(inputs.mitigation),
         "detection": detection_plot(inputs.evaluation),
         "curves": curves_plot(inputs.curves, series),
         "ablation": forest_plot(inputs.ablation),

@@ -8,12 +8,14 @@ from typing import Any
 import pandas as pd
 
 from pipelines.consent import consented
+from pipelines.sampling import as_sampled
 
 
 def run_ablation(
     manifest: pd.DataFrame,
     crops: Any,
     features: Any,
+    weights: pd.DataFrame | None,
     seal: dict[str, Any],
     training: dict[str, Any],
     ablation: dict[str, Any],
@@ -29,7 +31,7 @@ def run_ablation(
     recipe = narrow(Recipe, training, where="parameters_training.yml")
     configuration = narrow(room.AblationConfiguration, ablation, where="parameters_ablation.yml")
     teacher = recognition_teaching(features, recipe)
-    rows = consented(manifest, consent)
+    rows = as_sampled(consented(manifest, consent), weights, training)
     return room.run_ablation(rows, crops, recipe, configuration, teacher=teacher, folder=Path(folder))
 
 

@@ -15,6 +15,7 @@ def create_pipeline() -> Pipeline:
                     "manifest": "manifest",
                     "crops": "crops",
                     "features": "recognition_features",
+                    "weights": "sampling_weights",
                     "seal": "validation_seal",
                     "training": "params:training",
                     "ablation": "params:ablation",

@@ -42,6 +42,25 @@ def assess_groups(
     return report, bias_numbers(report)
 
 
+def draw_group_curves(
+    manifest: pd.DataFrame,
+    groups: pd.DataFrame,
+    evaluation_report: dict[str, Any],
+    evaluation: dict[str, Any],
+    bias: dict[str, Any],
+    **outputs: pd.DataFrame,
+) -> dict[str, Any]:
+    """Error rates and money of every group over all thresholds, for the page's plots."""
+    from countenance.assessment.fairness import FairnessConfiguration
+    from countenance.assessment.group_curves import assess_group_curves
+    from countenance.assessment.held_out import AssessmentConfiguration
+    from countenance.configuration import narrow
+
+    assessment = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml")
+    fairness = narrow(FairnessConfiguration, bias, where="parameters_bias.yml")
+    return assess_group_curves(manifest, outputs, groups, evaluation_report["models"], assessment, fairness)
+
+
 def assess_distillation(
     manifest: pd.DataFrame,
     groups: pd.DataFrame,

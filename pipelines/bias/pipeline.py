@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from pipelines.bias.nodes import assess_distillation, assess_groups, look_up_groups
+from pipelines.bias.nodes import assess_distillation, assess_groups, draw_group_curves, look_up_groups
 from pipelines.models import CANDIDATES
 
 
@@ -30,6 +30,19 @@ def create_pipeline() -> Pipeline:
                 },
                 ["bias_report", "bias_metrics"],
                 name="assess_groups",
+            ),
+            node(
+                draw_group_curves,
+                {
+                    "manifest": "manifest",
+                    "groups": "held_out_groups",
+                    "evaluation_report": "evaluation_report",
+                    "evaluation": "params:evaluation",
+                    "bias": "params:bias",
+                    **outputs,
+                },
+                "group_curves",
+                name="draw_group_curves",
             ),
             node(
                 assess_distillation,

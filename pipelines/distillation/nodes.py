@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.consent import consented
+from pipelines.sampling import as_sampled
 
 
 def embed_with_teacher(
@@ -29,6 +30,7 @@ def ask_about_other_tasks(manifest: pd.DataFrame, crops: Any, network: Any, para
 def train_alone(
     manifest: pd.DataFrame,
     crops: Any,
+    weights: pd.DataFrame | None,
     seal: dict[str, Any],
     parameters: dict[str, Any],
     consent: dict[str, Any],
@@ -39,7 +41,7 @@ def train_alone(
     from countenance.learning.tables import curves_table, effort_summary
 
     session = Path(sessions_folder) / "student_alone.session"
-    rows = consented(manifest, consent)
+    rows = as_sampled(consented(manifest, consent), weights, parameters)
     network, record = train_student_alone(rows, crops, _configuration(parameters), session=session)
     return network, curves_table(record), effort_summary(record)
 
@@ -50,6 +52,7 @@ def distil(
     features: Any,
     soft: pd.DataFrame,
     trained: Any,
+    weights: pd.DataFrame | None,
     seal: dict[str, Any],
     parameters: dict[str, Any],
     consent: dict[str, Any],
@@ -63,7 +66,7 @@ def distil(
 
     configuration, session = _configuration(parameters), Path(sessions_folder) / "student_distilled.session"
     teacher = teaching(features, configuration, trained)
-    rows = consented(manifest, consent)
+    rows = as_sampled(consented(manifest, consent), weights, parameters)
     network, record = train_student_distilled(
         rows, crops, teacher, configuration, soft=soft_table(soft), session=session
     )

@@ -86,12 +86,15 @@ class DvcHistory:
             for stage, kind, entry in _entries(repository):
                 if (stage.addressing, kind, entry.def_path) in known and entry.status():
                     entry.save()
-                    if kind == "out":
-                        entry.commit()
+                    if kind == "out":  # not linked again: to that end DVC would remove the file first
+                        entry.commit(relink=False)
                     changed[stage.addressing] = stage
             for stage in changed.values():
                 stage.dump(update_pipeline=False)
-        shutil.rmtree(workspace / _LOCKS, ignore_errors=True)
+        # At once: a folder that is half removed would be taken for one that is to be restored.
+        done = workspace / f"{_LOCKS}.done"
+        shutil.rmtree(done, ignore_errors=True)
+        shutil.rmtree((workspace / _LOCKS).rename(done))
         with self._repository() as repository:
             for remote in sorted({name for each in settled for name in each["remotes"]}):
                 targets = [str(self._folder / each["path"]) for each in settled if remote in each["remotes"]]

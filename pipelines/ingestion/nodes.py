@@ -39,6 +39,17 @@ def count_faces(manifest: pd.DataFrame, quarantine: pd.DataFrame) -> dict[str, A
     return ingestion_counts(manifest, quarantine)
 
 
+def weigh_faces(
+    manifest: pd.DataFrame, groups: pd.DataFrame, parameters: dict[str, Any], balance: dict[str, Any]
+) -> pd.DataFrame:
+    """How often each training face should come so that groups are balanced; numbers only, for trainings to read."""
+    from countenance.configuration import narrow
+    from pipelines.sampling import GroupBalance, group_balanced_weights
+
+    asked = narrow(GroupBalance, balance, where="parameters_ingestion.yml")
+    return group_balanced_weights(manifest, groups, parameters["subject_secret"].encode(), asked)
+
+
 def spoil_delivery(manifest: pd.DataFrame, groups: pd.DataFrame, parameters: dict[str, Any]) -> pd.DataFrame:
     """The faulty delivery on which the demonstration's third candidate is trained."""
     from countenance.configuration import narrow

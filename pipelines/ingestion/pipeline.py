@@ -1,12 +1,12 @@
-"""The ingestion room: sources → manifest, crops, protected attributes, quarantine."""
+"""The ingestion room: sources → manifest, crops, protected attributes, quarantine, sampling weights."""
 
 from kedro.pipeline import Pipeline, node
 
-from pipelines.ingestion.nodes import count_faces, ingest_sources, spoil_delivery
+from pipelines.ingestion.nodes import count_faces, ingest_sources, spoil_delivery, weigh_faces
 
 
 def create_pipeline() -> Pipeline:
-    """Ingest, count, and make the demonstration's faulty delivery."""
+    """Ingest, count, weigh, and make the demonstration's faulty delivery."""
     return Pipeline(
         [
             node(
@@ -16,6 +16,12 @@ def create_pipeline() -> Pipeline:
                 name="ingest_sources",
             ),
             node(count_faces, ["manifest", "quarantine"], "ingestion_metrics", name="count_faces"),
+            node(
+                weigh_faces,
+                ["manifest", "protected_attributes", "params:ingestion", "params:balance"],
+                "sampling_weights",
+                name="weigh_faces",
+            ),
             node(
                 spoil_delivery,
                 ["manifest", "protected_attributes", "params:ingestion"],

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.consent import consented
+from pipelines.sampling import as_sampled
 
 
 def search_settings(
@@ -15,6 +16,7 @@ def search_settings(
     crops: Any,
     features: Any,
     trained: Any,
+    weights: pd.DataFrame | None,
     seal: dict[str, Any],
     distillation: dict[str, Any],
     comparison: dict[str, Any],
@@ -29,7 +31,7 @@ def search_settings(
     student, rows = comparing.narrowed_distillation(distillation), comparing.narrowed_comparison(comparison)
     teacher = comparing.looking_teacher(features, student, rows, trained)
     score = comparing.choosing_accuracy(evaluation)
-    place, faces = Path(folder) / "settings", consented(manifest, consent)
+    place, faces = Path(folder) / "settings", as_sampled(consented(manifest, consent), weights, distillation)
     return room.search_settings(faces, crops, student, rows, teacher=teacher, folder=place, score=score)
 
 
@@ -38,6 +40,7 @@ def run_comparison(
     crops: Any,
     features: Any,
     trained: Any,
+    weights: pd.DataFrame | None,
     seal: dict[str, Any],
     settings: list[dict[str, Any]],
     distillation: dict[str, Any],
@@ -53,7 +56,7 @@ def run_comparison(
     student = comparing.narrowed_distillation(distillation)
     rows = with_chosen_settings(comparing.narrowed_comparison(comparison), settings)
     teacher = comparing.looking_teacher(features, student, rows, trained)
-    faces = consented(manifest, consent)
+    faces = as_sampled(consented(manifest, consent), weights, distillation)
     return room.run_comparison(faces, crops, student, rows, teacher=teacher, folder=Path(folder))
 
 

@@ -18,6 +18,7 @@ def create_pipeline() -> Pipeline:
         "crops": "crops",
         "features": "teacher_features",
         "trained": "all_in_one_network",
+        "weights": "sampling_weights",
         "seal": "validation_seal",
         "distillation": "params:distillation",
         "comparison": comparison,

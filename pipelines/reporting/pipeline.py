@@ -13,6 +13,7 @@ REPORTS = (
     "evaluation_report",
     "template_report",
     "bias_report",
+    "group_curves",
     "distillation_by_group",
     "gate_report",
     "registration_record",
@@ -22,6 +23,7 @@ REPORTS = (
     "method_comparison_report",
     "method_comparison_groups",
     "student_search_report",
+    "mitigation_report",
 )
 
 

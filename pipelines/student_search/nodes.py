@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.consent import consented
+from pipelines.sampling import as_sampled
 
 
 def search_students(
@@ -16,6 +17,7 @@ def search_students(
     features: Any,
     soft: pd.DataFrame,
     trained: Any,
+    weights: pd.DataFrame | None,
     seal: dict[str, Any],
     distillation: dict[str, Any],
     evaluation: dict[str, Any],
@@ -28,7 +30,7 @@ def search_students(
     from pipelines.student_search.results import search_report
     from pipelines.student_search.search import run_search
 
-    rows = consented(manifest, consent)
+    rows = as_sampled(consented(manifest, consent), weights, distillation)
     materials = materials_of(rows, crops, features, soft, trained, distillation, evaluation, search)
     return search_report(run_search(materials, Path(folder)), materials)
 

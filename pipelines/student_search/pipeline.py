@@ -17,6 +17,7 @@ def create_pipeline() -> Pipeline:
                     "features": "teacher_features",
                     "soft": "soft_targets",
                     "trained": "all_in_one_network",
+                    "weights": "sampling_weights",
                     "seal": "validation_seal",
                     "distillation": "params:distillation",
                     "evaluation": "params:evaluation",

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.consent import consented
+from pipelines.sampling import as_sampled
 
 FILE = "parameters_training.yml"
 
@@ -26,6 +27,7 @@ def train_network(
     manifest: pd.DataFrame,
     crops: Any,
     features: Any,
+    weights: pd.DataFrame | None,
     seal: dict[str, Any],
     parameters: dict[str, Any],
     consent: dict[str, Any],
@@ -41,6 +43,6 @@ def train_network(
     session = Path(sessions_folder) / "all_in_one.session"
     chosen = narrow(recipe.Recipe, parameters, where=FILE)
     teacher = recognition_teaching(features, chosen)
-    rows = consented(manifest, consent)
+    rows = as_sampled(consented(manifest, consent), weights, parameters)
     network, record = recipe.train_network(rows, crops, chosen, teacher=teacher, session=session)
     return network, curves_table(record), effort_summary(record) | {"costs": task_costs(chosen.network).to_dict()}

@@ -21,6 +21,7 @@ def create_pipeline() -> Pipeline:
                     "manifest",
                     "crops",
                     "recognition_features",
+                    "sampling_weights",
                     "validation_seal",
                     "params:training",
                     "params:consent",

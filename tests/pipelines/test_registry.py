@@ -39,8 +39,10 @@ def test_no_training_node_reads_a_protected_attribute():
     nodes = [node for room in registered.values() for node in room.nodes]
     reading = [node for node in nodes if protected & set(node.inputs)]
     assert not [node.name for node in reading if "validation_seal" in node.inputs]
-    # Nor does a training read anything that follows from one; the seal is what every training starts with.
-    told = {output for node in reading for output in node.outputs}
+    # Nor does a training read anything that follows from one; the seal is what every training starts with. What is made
+    # of groups on purpose, a number a face and fewer rows, is looked at in test_protected_attributes.
+    passed_on = {"sampling_weights", "rare_sampling_weights", "rare_delivery"}
+    told = {output for node in reading for output in node.outputs} - passed_on
     assert not [node.name for node in nodes if "validation_seal" in node.inputs and told & set(node.inputs)]
 
 
