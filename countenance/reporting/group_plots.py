@@ -116,7 +116,12 @@ def _det_line(axis: Axes, name: str, found: Mapping[str, Any], look: Series) -> 
     axis.plot(fmr[drawn], fnmr[drawn], color=look.colour, linestyle=look.dash, linewidth=1.8, label=name)
     at = int(np.argmin(np.abs(np.asarray(found["thresholds"]) - found["threshold"])))
     if drawn[at]:
-        style = {"color": look.colour, "markerfacecolor": PAPER, "markersize": 8, "markeredgewidth": 1.8}
+        style: dict[str, Any] = {
+            "color": look.colour,
+            "markerfacecolor": PAPER,
+            "markersize": 8,
+            "markeredgewidth": 1.8,
+        }
         axis.plot(fmr[at], fnmr[at], look.marker, **style)
     return float(fmr[at]), float(fnmr[at])
 
