@@ -11,7 +11,7 @@ from countenance.configuration import narrow
 from countenance.errors import ConfigurationError
 
 MODELS: Final = {
-    "balance": "pipelines.sampling:GroupBalance",
+    "balance": "pipelines.weighing:GroupBalance",
     "ingestion": "countenance.data.sources:IngestionConfiguration",
     "validation": "pipelines.validation.configuration:ValidationConfiguration",
     "consent": "countenance.data.consent:ConsentPolicy",

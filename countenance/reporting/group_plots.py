@@ -116,7 +116,12 @@ def _det_line(axis: Axes, name: str, found: Mapping[str, Any], look: Series) -> 
     axis.plot(fmr[drawn], fnmr[drawn], color=look.colour, linestyle=look.dash, linewidth=1.8, label=name)
     at = int(np.argmin(np.abs(np.asarray(found["thresholds"]) - found["threshold"])))
     if drawn[at]:
-        style = {"color": look.colour, "markerfacecolor": PAPER, "markersize": 8, "markeredgewidth": 1.8}
+        style: dict[str, Any] = {
+            "color": look.colour,
+            "markerfacecolor": PAPER,
+            "markersize": 8,
+            "markeredgewidth": 1.8,
+        }
         axis.plot(fmr[at], fnmr[at], look.marker, **style)
     return float(fmr[at]), float(fnmr[at])
 
@@ -131,7 +136,7 @@ def _name_marks(axis: Axes, marks: Sequence[tuple[str, float, float]]) -> None:
         label.set_bbox({"facecolor": (PAPER, 0.75), "edgecolor": "none", "pad": 0.8})
 
 
-def cost_plot(curves: Mapping[str, Any], bias: Mapping[str, Any], series: Mapping[str, Series]) -> Markup | None:
+def group_cost_plot(curves: Mapping[str, Any], bias: Mapping[str, Any], series: Mapping[str, Series]) -> Markup | None:
     """Money over the threshold, a line a group and one for everybody; the common threshold and the cheapest allowed."""
     shown = _with_groups(curves, series)
     if not shown:

@@ -48,11 +48,13 @@ def mitigation_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
         "unit": report["unit"],
         "reference": _title(report["reference"]),
         "worst": [_worst(found["worst_group"]) for found in systems.values()],
-        "rows": [(words, [_cell(key, found) for found in systems.values()]) for key, words in _FIGURES.items()],
-        "by_group": [
-            (f"{group}: {error.upper()}", [_value(found["groups"][group][error]) for found in systems.values()])
-            for group in report["groups"]
-            for error in _RATES
+        "rows": [
+            *((words, [_cell(key, found) for found in systems.values()]) for key, words in _FIGURES.items()),
+            *(
+                (f"{group}: {error.upper()}", [_group_cell(group, error, found) for found in systems.values()])
+                for group in report["groups"]
+                for error in _RATES
+            ),
         ],
         "gates": [
             (gate, [_verdicts(found["gates"].get(gate, ())) for found in systems.values()]) for gate in _gates(report)
@@ -67,6 +69,14 @@ def _cell(key: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """A figure of a way, how it changed, and whether that is better or worse; the last two None of the reference."""
     changed = None if found["differences"] is None else _change(found["differences"][key])
     return {"value": _value(found["figures"][key]), "change": changed, "verdict": _verdict(key, found)}
+
+
+def _group_cell(group: str, error: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a group's own rate, of which more is worse."""
+    rates = found["groups"][group]
+    change = rates[f"{error}_difference"]
+    shown = (None, None) if change is None else (_change(change), _word(-told_apart(change)))
+    return {"value": _value(rates[error]), "change": shown[0], "verdict": shown[1]}
 
 
 def _worst(names: list[str]) -> str:
@@ -107,6 +117,10 @@ def _verdict(key: str, found: Mapping[str, Any]) -> tuple[str, str] | None:
     if found["differences"] is None:
         return None
     told = told_apart(found["differences"][key]) * (1 if key == "tar" else -1)
+    return _word(told)
+
+
+def _word(told: int) -> tuple[str, str]:
     word = {1: "better", -1: "worse", 0: "not told apart"}[told]
     return word, _TONES[word]
 
@@ -173,10 +187,17 @@ def _told(found: Mapping[str, Any]) -> int:
 
 
 def _worse(found: Mapping[str, Any]) -> list[str]:
-    return [
+    """What a way makes worse beside the FMR's disparity, each group's own rates included."""
+    figures = [
         words
         for key, words in _FIGURES.items()
         if key != "fmr_disparity" and (_verdict(key, found) or ("", ""))[0] == "worse"
+    ]
+    return figures + [
+        f"{error.upper()} of {group}"
+        for group, rates in found["groups"].items()
+        for error in _RATES
+        if told_apart(rates[f"{error}_difference"]) > 0
     ]
 
 

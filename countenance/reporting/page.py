@@ -18,7 +18,7 @@ from countenance.reporting.comparison_reports import CANDIDATE, TEACHER
 from countenance.reporting.compatibility_sections import compatibility_plot, compatibility_section
 from countenance.reporting.faces import FacePicture, face_context
 from countenance.reporting.group_effect import effect_section
-from countenance.reporting.group_plots import cost_plot, det_plot, disparity_plot, matrix_plot
+from countenance.reporting.group_plots import det_plot, disparity_plot, group_cost_plot, matrix_plot
 from countenance.reporting.measured_plots import curves_plot, group_plot, identity_plot, task_plot
 from countenance.reporting.method_plots import method_curves_plot, method_plot
 from countenance.reporting.method_sections import method_section
@@ -171,7 +171,7 @@ def _plots(inputs: ReportInputs) -> dict[str, Any]:
         "groups": group_plot(inputs.bias, series),
         "cross_group": matrix_plot(inputs.bias, series),
         "group_det": det_plot(inputs.group_curves, series),
-        "group_cost": cost_plot(inputs.group_curves, inputs.bias, series),
+        "group_cost": group_cost_plot(inputs.group_curves, inputs.bias, series),
         "disparities": disparity_plot(inputs.bias, series),
         "mitigation": mitigation_plot(inputs.mitigation),
         "detection": detection_plot(inputs.evaluation),

@@ -44,7 +44,7 @@ def weigh_faces(
 ) -> pd.DataFrame:
     """How often each training face should come so that groups are balanced; numbers only, for trainings to read."""
     from countenance.configuration import narrow
-    from pipelines.sampling import GroupBalance, group_balanced_weights
+    from pipelines.weighing import GroupBalance, group_balanced_weights
 
     asked = narrow(GroupBalance, balance, where="parameters_ingestion.yml")
     return group_balanced_weights(manifest, groups, parameters["subject_secret"].encode(), asked)

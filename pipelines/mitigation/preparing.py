@@ -10,7 +10,7 @@ import pandas as pd
 from countenance.configuration import narrow
 from countenance.data.rare_group import with_rare_group
 from pipelines.mitigation.configuration import MitigationConfiguration
-from pipelines.sampling import GroupBalance, group_balanced_weights
+from pipelines.weighing import GroupBalance, group_balanced_weights
 
 
 def rare_and_weighed(

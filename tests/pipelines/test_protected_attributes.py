@@ -12,7 +12,8 @@ import pytest
 from countenance.data.protected_attributes import subject_key
 from countenance.errors import DataError
 from pipelines.pipeline_registry import register_pipelines
-from pipelines.sampling import GroupBalance, as_sampled, group_balanced_weights
+from pipelines.sampling import as_sampled
+from pipelines.weighing import GroupBalance, group_balanced_weights
 from tests.pipelines.conftest import PROJECT, Chain
 
 PROTECTED = {"protected_attributes", "held_out_groups"}

@@ -33,6 +33,12 @@ def system(name: str) -> dict[str, Any]:
     }
     rates = {"fmr": seeded(own[1], 0.005), "fnmr": seeded(own[3], 0.05)}
     light = {"fmr": seeded(own[1] / own[0] ** 2, 0.0005), "fnmr": seeded(own[3] / own[2] ** 2, 0.05)}
+    first_light = first[1] / first[0] ** 2
+    for rates_of, before in ((rates, first[1]), (light, first_light)):
+        changed = rates_of["fmr"]["value"] - before
+        known = name != "as it comes"
+        rates_of["fmr_difference"] = seeded(changed, 0.0005) if known else None
+        rates_of["fnmr_difference"] = seeded(0.01, 0.05) if known else None
     failing = {"verdict": "FAIL" if name == "as it comes" else "PASS", "warning": ""}
     return {
         "figures": figures,

@@ -2,7 +2,7 @@ from countenance.assessment.cost import CostModel
 from countenance.assessment.group_curves import group_curves
 from countenance.assessment.groups import GroupSizes
 from countenance.reporting.cell_sections import cell_section, optimum_section
-from countenance.reporting.group_plots import cost_plot, det_plot, disparity_plot, matrix_plot
+from countenance.reporting.group_plots import group_cost_plot, det_plot, disparity_plot, matrix_plot
 from countenance.reporting.plots import series_of
 from tests.assessment.populations import two_groups
 
@@ -47,11 +47,11 @@ def test_a_det_curve_marks_the_common_threshold_on_every_line():
 
 def test_the_cost_curve_shows_the_common_threshold_and_the_cheapest_one_under_the_cap():
     bias = {"student_alone": {"optimum": {"threshold": 0.4}}}
-    plot = str(cost_plot(curves(), bias, SERIES))
+    plot = str(group_cost_plot(curves(), bias, SERIES))
     assert "common threshold" in plot and "EUR per 1,000 transactions" in plot
     only = {"student_alone": curves()["student_alone"]}
-    assert "cheapest under the cap" in str(cost_plot(only, bias, SERIES))
-    assert "cheapest under the cap" not in str(cost_plot(only, {}, SERIES))
+    assert "cheapest under the cap" in str(group_cost_plot(only, bias, SERIES))
+    assert "cheapest under the cap" not in str(group_cost_plot(only, {}, SERIES))
 
 
 def test_a_model_without_a_threshold_under_the_cap_says_why():
@@ -66,4 +66,4 @@ def test_disparities_are_drawn_with_gini_and_nothing_is_drawn_of_nothing():
     plot = str(disparity_plot(bias, SERIES))
     assert "FMR: worst / geometric mean" in plot and "Gini of FNMR" in plot
     assert matrix_plot({}, SERIES) is None and det_plot({}, SERIES) is None
-    assert cost_plot({}, {}, SERIES) is None and disparity_plot({}, SERIES) is None
+    assert group_cost_plot({}, {}, SERIES) is None and disparity_plot({}, SERIES) is None

@@ -8,7 +8,7 @@ def test_the_first_sentence_says_what_was_found_what_narrows_it_and_at_what_pric
     assert summary.startswith("As it comes, the worst group by skin tone, darker, has 3.40 (2.72 to 4.08) times the")
     assert "Narrowed by group-balanced sampling to 1.70 (1.36 to 2.04), scores normalised to" in summary
     assert "Shown to be worse than before, with" in summary
-    assert "scores normalised: FNMR, worst / geometric mean and worst group's FNMR" in summary
+    assert "scores normalised: FNMR, worst / geometric mean, worst group's FNMR, FMR of darker" in summary
 
 
 def test_every_figure_stands_before_and_after_in_one_row_with_what_changed():
