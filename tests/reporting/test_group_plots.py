@@ -2,7 +2,7 @@ from countenance.assessment.cost import CostModel
 from countenance.assessment.group_curves import group_curves
 from countenance.assessment.groups import GroupSizes
 from countenance.reporting.cell_sections import cell_section, optimum_section
-from countenance.reporting.group_plots import group_cost_plot, det_plot, disparity_plot, matrix_plot
+from countenance.reporting.group_plots import det_plot, disparity_plot, group_cost_plot, matrix_plot
 from countenance.reporting.plots import series_of
 from tests.assessment.populations import two_groups
 
