@@ -61,19 +61,7 @@ def verification_rows(
 def _row(scores: ComparisonScores, far: float, resampling: Resampling) -> VerificationRow:
     (point,) = tar_at_far(scores.mated, scores.non_mated, [far])
     measured = measure_tar_at_far(scores, far, resampling)
-    return VerificationRow(
-        far=point.at.far,
-        tar=point.tar,
-        accepted=point.accepted,
-        mated=point.mated,
-        threshold=point.at.threshold,
-        false_accepts=point.at.false_accepts,
-        non_mated=point.at.non_mated,
-        realised_far=point.at.realised_far,
-        low=measured.low,
-        high=measured.high,
-        note=measured.note if point.tar is None else "",
-    )
+    return VerificationRow.of(point, measured.low, measured.high, measured.note if point.tar is None else "")
 
 
 def pair_roc(pairs: PhotoPairScores, points: int = ROC_POINTS) -> RocCurve | None:

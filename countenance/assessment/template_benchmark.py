@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +37,7 @@ from countenance.assessment.template_verification import FARS, template_tar_at_f
 from countenance.assessment.templates import Templates
 from countenance.assessment.verification import tar_at_far
 from countenance.errors import AssessmentError
+from countenance.process_memory import peak_mebibytes
 
 AGGREGATION: Final = "aggregation"
 SCORES: Final = "pair scores"
@@ -268,13 +267,3 @@ def _threads(count: int) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def peak_mebibytes() -> float:
-    """Return the most physical memory that this process ever held."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # Not ru_maxrss: Linux hands that down from the process that started this one.
-        return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if "VmHWM" in line)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

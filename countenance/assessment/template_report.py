@@ -115,26 +115,13 @@ def assess_templates(
             "level": level,
         },
         failures=_failures(templates, scores),
-        verification=tuple(_row(*found) for found in zip(points, intervals, strict=True)),
+        verification=tuple(
+            VerificationRow.of(point, interval.low, interval.high, _note(point, interval))
+            for point, interval in zip(points, intervals, strict=True)
+        ),
         roc=roc_curve(scores, roc_points) if both else None,
         identification=_identification(templates, protocol, ranks, fpirs),
         identification_note=_why_not_searched(protocol),
-    )
-
-
-def _row(point: TarAtFar, interval: TarInterval) -> VerificationRow:
-    return VerificationRow(
-        far=point.at.far,
-        tar=point.tar,
-        accepted=point.accepted,
-        mated=point.mated,
-        threshold=point.at.threshold,
-        false_accepts=point.at.false_accepts,
-        non_mated=point.at.non_mated,
-        realised_far=point.at.realised_far,
-        low=interval.low,
-        high=interval.high,
-        note=_note(point, interval),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from countenance.assessment.results import Result
+from countenance.assessment.verification import TarAtFar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,3 +37,20 @@ class VerificationRow(Result):
     low: float | None
     high: float | None
     note: str = ""
+
+    @classmethod
+    def of(cls, point: TarAtFar, low: float | None, high: float | None, note: str) -> VerificationRow:
+        """The row of a TAR with its interval."""
+        return cls(
+            far=point.at.far,
+            tar=point.tar,
+            accepted=point.accepted,
+            mated=point.mated,
+            threshold=point.at.threshold,
+            false_accepts=point.at.false_accepts,
+            non_mated=point.at.non_mated,
+            realised_far=point.at.realised_far,
+            low=low,
+            high=high,
+            note=note,
+        )

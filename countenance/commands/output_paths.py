@@ -72,7 +72,8 @@ def _is_input_within(out: Path, folder: Path) -> bool:
     if not (folder.is_dir() and out.exists() and folder.resolve() in out.resolve().parents):
         return False
     with suppress(OSError, ValueError):
-        return "kind" not in json.loads(out.read_text(encoding="utf-8"))
+        found = json.loads(out.read_text(encoding="utf-8"))
+        return not (isinstance(found, dict) and "kind" in found)
     return True
 
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -23,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from countenance.errors import CountenanceError, TrainingError
+from countenance.process_memory import peak_mebibytes
 from countenance.progress import track
 
 MEBIBYTE: Final = 2**20
@@ -169,13 +167,3 @@ def _seconds(step: Step, steps: int) -> float:
     for _ in range(steps):
         step()
     return time.perf_counter() - begin
-
-
-def peak_mebibytes() -> float:
-    """The most physical memory that this process ever held."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # Not ru_maxrss: Linux hands that down from the process that started this one.
-        return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if "VmHWM" in line)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / MEBIBYTE

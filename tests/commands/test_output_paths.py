@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from countenance.commands import main
+from countenance.commands.output_paths import check_outputs
+from countenance.errors import DataError
 
 Captured = pytest.CaptureFixture[str]
 
@@ -66,3 +68,12 @@ def test_an_earlier_report_in_a_folder_that_is_read_may_be_replaced(inputs: Path
     (inputs / "lists" / "report.json").write_text('{"kind": "templates"}')
     assert main([*command("ijb", inputs), "--out", str(inputs / "lists" / "report.json")]) == 1
     assert "is read here" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["5", "[1]", "no json"])
+def test_a_file_in_a_folder_that_is_read_and_is_no_report_is_kept(tmp_path: Path, content: str):
+    kept = tmp_path / "other.json"
+    kept.write_text(content)
+    with pytest.raises(DataError, match=r"other\.json"):
+        check_outputs(kept, None, [tmp_path])
+    assert kept.read_text() == content

@@ -8,7 +8,6 @@ name, format, version, counts, and the sha256 of the files that the protocol was
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +29,7 @@ from countenance.data.protocols.template_protocol import (
     TemplateProtocol,
 )
 from countenance.errors import DataError
-from countenance.storage import write_folder_aside
+from countenance.storage import file_sha256, write_folder_aside
 
 DESCRIPTION: Final = "protocol.json"
 FORMAT: Final = "countenance template protocol"
@@ -78,7 +77,7 @@ def convert(folder: Path, out: Path, *, duplicated_pairs: DuplicatedPairs = "ref
     _refuse_other_content(out)
     protocol = read_ijb(folder, duplicated_pairs=duplicated_pairs)
     files = find_ijb_files(folder)
-    sources = {} if files is None else {path.name: _sha256(path) for path in files.paths()}
+    sources = {} if files is None else {path.name: file_sha256(path) for path in files.paths()}
     _write(protocol, out, sources)
     return protocol
 
@@ -236,8 +235,3 @@ def _tables(protocol: TemplateProtocol) -> dict[str, dict[str, Any]]:
     if protocol.probes is not None:
         tables["probes"] = {"template": protocol.probes.templates, "subject": protocol.probes.subjects}
     return tables
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
