@@ -23,7 +23,7 @@ from countenance.assessment.exhaustive_errors import CrossGroupFmr, ExhaustiveEr
 from countenance.assessment.exhaustive_pairs import HighScores, Samples
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES
 from countenance.assessment.results import Result
-from countenance.assessment.template_benchmark import peak_mebibytes
+from countenance.process_memory import peak_mebibytes
 from countenance.errors import AssessmentError
 
 LEAST_SUBJECTS: Final = DEFAULT_GROUP_SIZES.minimum
