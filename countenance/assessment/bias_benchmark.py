@@ -23,8 +23,8 @@ from countenance.assessment.exhaustive_errors import CrossGroupFmr, ExhaustiveEr
 from countenance.assessment.exhaustive_pairs import HighScores, Samples
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES
 from countenance.assessment.results import Result
-from countenance.process_memory import peak_mebibytes
 from countenance.errors import AssessmentError
+from countenance.process_memory import peak_mebibytes
 
 LEAST_SUBJECTS: Final = DEFAULT_GROUP_SIZES.minimum
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
