@@ -18,7 +18,8 @@ from countenance.assessment.arrays import FloatArray, IntArray
 from countenance.assessment.cost import CostModel
 from countenance.assessment.group_error_counts import group_codes, members_and_shown
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES, GroupSizes
-from countenance.assessment.intervals import DEFAULT_LEVEL, rate_over_subjects
+from countenance.assessment.growing_variances import growing_dyadic_variances
+from countenance.assessment.intervals import DEFAULT_LEVEL, rate_of_counts, rate_over_subjects
 from countenance.assessment.pairs import ComparisonScores
 from countenance.assessment.results import Result
 from countenance.assessment.verification import accepted
@@ -103,18 +104,21 @@ def cost_optimal_common_threshold(
     costs = np.zeros(len(thresholds))
     for group in shown:
         costs += group.weight * model.expected_cost(group.fmr(thresholds), group.fnmr(thresholds))
-    first, capped_by = 0, None
-    if model.maximum_fmr is not None:
-        starts = [_first_allowed(group, thresholds, model.maximum_fmr, level) for group in shown]
-        first, capped_by = max(starts), shown[int(np.argmax(starts))].name
     # Of equally cheap thresholds the highest: it lets fewer strangers through.
-    cheapest = _last_minimum(costs)
-    best = first + _last_minimum(costs[first:]) if first < len(thresholds) else first
-    while best < len(thresholds) and not _allowed(shown, float(thresholds[best]), model.maximum_fmr, level):
-        best += 1
-    if best == len(thresholds):
-        note = f"no threshold keeps the upper end of group {capped_by}'s FMR under the cap: it has too few comparisons"
-        return GroupOptimum(None, None, model.unit, model.maximum_fmr, capped_by, (), note)
+    cheapest = best = _last_minimum(costs)
+    capped_by = None
+    if model.maximum_fmr is not None:
+        cap = model.maximum_fmr
+        uppers = np.stack([_upper_ends(group, thresholds, cap, level) for group in shown])
+        allowed = (uppers <= cap).all(axis=0)
+        strictest = shown[int(np.argmin((uppers <= cap).sum(axis=1)))].name
+        if not allowed.any():
+            note = (
+                f"no threshold keeps the upper end of group {strictest}'s FMR under the cap: it has too few comparisons"
+            )
+            return GroupOptimum(None, None, model.unit, cap, strictest, (), note)
+        best = _last_minimum(np.where(allowed, costs, np.inf))
+        capped_by = strictest if best != cheapest else None
     at = np.array([thresholds[best]])
     met = tuple(
         GroupOperation(
@@ -127,8 +131,7 @@ def cost_optimal_common_threshold(
         )
         for group in shown
     )
-    capped = capped_by if best != cheapest else None
-    return GroupOptimum(float(at[0]), float(costs[best]), model.unit, model.maximum_fmr, capped, met)
+    return GroupOptimum(float(at[0]), float(costs[best]), model.unit, model.maximum_fmr, capped_by, met)
 
 
 class _Group(NamedTuple):
@@ -194,24 +197,21 @@ def _candidates(shown: Sequence[_Group]) -> FloatArray:
     return np.concatenate([[np.nextafter(levels[0], -np.inf)], levels])
 
 
-def _first_allowed(group: _Group, thresholds: FloatArray, cap: float, level: float) -> int:
-    """The number of the lowest threshold from which on the group's upper FMR is at most the cap.
+def _upper_ends(group: _Group, thresholds: FloatArray, cap: float, level: float) -> FloatArray:
+    """The upper end of the group's FMR at every threshold, [K]; 1 where the FMR itself is over the cap.
 
-    The upper end falls as the threshold rises, but for small steps of its variance: halving finds about the place, and
-    whoever takes a threshold from there on asks again.
+    It doesn't always fall as the threshold rises: with no false match at all, the rule of three may ask for more than a
+    few false matches do. So none is skipped.
     """
-    low, high = 0, len(thresholds)
-    while low < high:
-        middle = (low + high) // 2
-        if group.upper_fmr(float(thresholds[middle]), level) <= cap:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def _allowed(shown: Sequence[_Group], threshold: float, cap: float | None, level: float) -> bool:
-    return cap is None or all(group.upper_fmr(threshold, level) <= cap for group in shown)
+    total = len(group.scores)
+    falling = np.argsort(-group.scores, kind="stable")[: int(cap * total) + 1]
+    variances = growing_dyadic_variances(group.first, group.second, falling)
+    subjects = len(np.unique(np.concatenate([group.first, group.second])))
+    ends = np.ones(total + 1)
+    for errors, variance in enumerate(variances.tolist()):
+        high = rate_of_counts(errors, total, subjects, variance, level=level).high
+        ends[errors] = 1.0 if high is None else high
+    return ends[total - np.searchsorted(group.ascending, thresholds, side="right")]
 
 
 def _last_minimum(costs: FloatArray) -> int:

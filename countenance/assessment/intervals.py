@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -122,7 +123,7 @@ def wilson_interval(
     if not 0.0 <= rate <= 1.0 or not count > 0:
         raise AssessmentError(f"Wilson's interval needs a rate in 0..1 and trials, not {rate} of {count}.")
     tail = _upper_tail(level)
-    z = float(stats.norm.isf(tail) if degrees_of_freedom is None else stats.t.isf(tail, degrees_of_freedom))
+    z = _quantile(tail, degrees_of_freedom)
     shrink = 1.0 + z * z / count
     centre = (rate + z * z / (2.0 * count)) / shrink
     half = z / shrink * math.sqrt(rate * (1.0 - rate) / count + z * z / (4.0 * count * count))
@@ -309,6 +310,11 @@ def weighted_means(weights: IntArray, sums: AnyArray, counts: AnyArray) -> Float
     means = np.full(total.shape, np.nan)
     np.divide(weights @ sums, total, out=means, where=total > 0)
     return means
+
+
+@cache
+def _quantile(tail: float, degrees_of_freedom: int | None) -> float:
+    return float(stats.norm.isf(tail) if degrees_of_freedom is None else stats.t.isf(tail, degrees_of_freedom))
 
 
 def _upper_tail(level: float) -> float:
