@@ -1,6 +1,7 @@
 """Kedro's settings: how configuration is found, which hooks run, and that nothing reports home."""
 
 import os
+from datetime import UTC, datetime
 
 from kedro.config import OmegaConfigLoader
 
@@ -26,5 +27,9 @@ CONFIG_LOADER_ARGS = {
     # Environments say only what differs, key by key.
     "merge_strategy": {"parameters": "soft"},
     # `${environment:NAME,default}` reads an environment variable; Kedro refuses `oc.env` outside credentials.
-    "custom_resolvers": {"environment": lambda name, default="": os.environ.get(name) or default},
+    # `${today:}` is the day of the run in UTC, as 2026-01-31.
+    "custom_resolvers": {
+        "environment": lambda name, default="": os.environ.get(name) or default,
+        "today": lambda: datetime.now(UTC).date().isoformat(),
+    },
 }

@@ -305,4 +305,10 @@ def _waived(gate: Gate, waivers: Sequence[Waiver], now: datetime) -> Gate:
                 f"({waiver.reason}): {gate.reason}"
             )
             return replace(gate, verdict="WAIVED", reason=reason)
+    expired = [waiver for waiver in waivers if waiver.gate == gate.name and gate.verdict in waiver.verdicts]
+    if expired:
+        last = max(expired, key=lambda waiver: waiver.expires_at)
+        return replace(
+            gate, reason=f"{gate.reason} The waiver by {last.signed_by} expired at {last.expires_at.isoformat()}."
+        )
     return gate

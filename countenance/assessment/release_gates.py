@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 import pandas as pd
@@ -20,20 +20,36 @@ from countenance.assessment.non_inferiority import paired_tar_difference
 from countenance.assessment.paired_groups import PairedGroups, pair_groups
 from countenance.assessment.results import Measurement
 from countenance.configuration import Configuration
+from countenance.errors import AssessmentError
 
 
 class WaiverRequest(Configuration):
-    """Waivers as an operator writes them: which verdicts of which gates, why, by whom, and for how many days."""
+    """Waivers as an operator writes them: which verdicts of which gates, why, by whom, since when, how long.
 
-    gates: tuple[str, ...]
+    The days run from the day of the signature, at midnight UTC, however often the registration runs again.
+    """
+
+    gates: tuple[str, ...] = Field(min_length=1)
     verdicts: tuple[Literal["INCONCLUSIVE", "FAIL"], ...]
     signed_by: str
+    signed_on: date
     reason: str
     days: float = Field(gt=0, le=365)
 
     def signed(self, now: datetime) -> list[Waiver]:
-        """One waiver a gate, signed now."""
-        expires_at = now + timedelta(days=self.days)
+        """One waiver a gate.
+
+        Raises:
+            AssessmentError: it is signed on a day that is yet to come.
+        """
+        signed_at = datetime.combine(self.signed_on, time(), UTC)
+        # A day ahead of UTC is today somewhere.
+        if signed_at > now + timedelta(days=1):
+            raise AssessmentError(
+                f"The waiver for gate '{self.gates[0]}' is signed on {self.signed_on}, which is "
+                "yet to come: sign it on the day it is given."
+            )
+        expires_at = signed_at + timedelta(days=self.days)
         return [Waiver(gate, self.verdicts, self.signed_by, self.reason, expires_at) for gate in self.gates]
 
 

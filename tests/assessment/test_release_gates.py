@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from countenance.assessment.cost import CostModel
 from countenance.assessment.fairness import FairnessConfiguration
 from countenance.assessment.gate_policy import GatePolicy
-from countenance.assessment.gates import decide
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.held_out import OUTPUT_COLUMNS, AssessmentConfiguration
 from countenance.assessment.intervals import Resampling
@@ -82,7 +81,14 @@ def names(decision):
 
 
 def request(*gates, verdicts=("INCONCLUSIVE",), days=2.0):
-    return {"gates": gates, "verdicts": verdicts, "signed_by": "R. Roe", "reason": "a pilot", "days": days}
+    return {
+        "gates": gates,
+        "verdicts": verdicts,
+        "signed_by": "R. Roe",
+        "signed_on": "2030-05-01",
+        "reason": "a pilot",
+        "days": days,
+    }
 
 
 def test_a_first_release_has_no_champion_to_be_held_against():
@@ -134,10 +140,21 @@ def test_a_waiver_lets_a_release_out_until_it_has_expired():
     assert (decision.verdict, decision.reason) == ("PASS", f"All {len(decision.gates)} gates passed, 1 by waiver.")
     (gate,) = (gate for gate in decision.gates if gate.verdict == "WAIVED")
     assert "waived by R. Roe until 2030-05-03" in gate.reason
-    unwaived = decided(gaps={}).gates
-    waivers = WaiverRequest.model_validate(asked).signed(NOW)
-    assert decide(unwaived, waivers, NOW + timedelta(days=1.9)).verdict == "PASS"
-    assert decide(unwaived, waivers, NOW + timedelta(days=2)).verdict == "INCONCLUSIVE"
+    assert decided(gaps={}, waivers=(asked,), now=NOW + timedelta(days=1.9)).verdict == "PASS"
+    late = decided(gaps={}, waivers=(asked,), now=NOW + timedelta(days=2))
+    assert late.verdict == "INCONCLUSIVE"
+    (gate,) = (gate for gate in late.gates if gate.name == "gender gap")
+    assert "The waiver by R. Roe expired at 2030-05-03T00:00:00+00:00" in gate.reason
+
+
+def test_a_waiver_is_signed_on_a_day_that_has_come_and_for_a_gate():
+    with pytest.raises(AssessmentError, match="signed on 2030-05-01, which is yet to come"):
+        decided(gaps={}, waivers=(request("gender gap"),), now=NOW - timedelta(days=2))
+    undated = {key: value for key, value in request("gender gap").items() if key != "signed_on"}
+    with pytest.raises(ValidationError, match="signed_on"):
+        WaiverRequest.model_validate(undated)
+    with pytest.raises(ValidationError, match="gates"):
+        WaiverRequest.model_validate(request())
 
 
 def test_a_waiver_of_what_is_unclear_does_not_waive_a_failure():

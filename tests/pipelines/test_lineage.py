@@ -113,7 +113,14 @@ def test_what_each_environment_declares_is_held_against_what_it_reads(
 
 @pytest.mark.parametrize("gate", ["licences against the intended use", "data purposes against the intended use"])
 def test_what_is_forbidden_cannot_be_waived(gate: str):
-    waiver = {"gates": [gate], "verdicts": ["FAIL"], "signed_by": "somebody", "reason": "in a hurry", "days": 1}
+    waiver = {
+        "gates": [gate],
+        "verdicts": ["FAIL"],
+        "signed_by": "somebody",
+        "signed_on": "2026-01-31",
+        "reason": "in a hurry",
+        "days": 1,
+    }
     values = {"model": "faces", "candidates": {"student_alone": {"waivers": [waiver]}}}
     with pytest.raises(ConfigurationError, match=f"a FAIL of '{gate}' can't be waived"):
         narrow(RegistrationConfiguration, values, where="a test")
@@ -124,7 +131,14 @@ def test_what_is_forbidden_cannot_be_waived(gate: str):
 
 
 def test_waivers_for_all_are_added_to_those_of_each():
-    usual = {"gates": ["bias index"], "verdicts": ["FAIL"], "signed_by": "a", "reason": "b", "days": 1}
+    usual = {
+        "gates": ["bias index"],
+        "verdicts": ["FAIL"],
+        "signed_by": "a",
+        "signed_on": "2026-01-31",
+        "reason": "b",
+        "days": 1,
+    }
     values = {
         "model": "faces",
         "waivers": [usual | {"signed_by": "c"}],

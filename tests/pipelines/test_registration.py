@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,8 @@ def test_an_unknown_licence_stops_registration_until_somebody_signs_for_it(chain
     chain.run("registration")
     assert gate(chain, LICENSES)["verdict"] == "INCONCLUSIVE"
     assert not any(registered(chain).values())
-    signed = {"signed_by": "a-lawyer", "reason": "asked its makers", "days": 7}
+    today = datetime.now(UTC).date().isoformat()
+    signed = {"signed_by": "a-lawyer", "signed_on": today, "reason": "asked its makers", "days": 7}
     waiver = signed | {"gates": [LICENSES], "verdicts": ["INCONCLUSIVE"]}
     chain.run("registration", registration={"waivers": [waiver]})
     found = gate(chain, LICENSES)
