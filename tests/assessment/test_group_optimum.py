@@ -122,7 +122,7 @@ def cheapest_one_by_one(scores: ComparisonScores, groups: dict[str, str], prices
 
 
 @pytest.mark.parametrize(
-    ("people", "noise", "cap", "seed"), [(23, 0.9, 0.02, 12), (24, 1.2, 0.1, 1), (16, 0.6, 0.05, 2)]
+    ("people", "noise", "cap", "seed"), [(40, 0.9, 0.03, 12), (24, 1.2, 0.1, 1), (16, 0.6, 0.1, 2)]
 )
 def test_it_is_the_cheapest_of_all_thresholds_asked_one_by_one(people: int, noise: float, cap: float, seed: int):
     names = photos_of(people, 3)
