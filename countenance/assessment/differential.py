@@ -123,7 +123,9 @@ def _rates_of_group(
 def worst_over_geometric_mean(rates: FloatArray) -> FloatArray:
     """Return max / geometric mean of each row of ``rates`` [B, G]: [B], NaN where a rate is zero or missing."""
     ratios = np.full(len(rates), np.nan)
-    usable = (rates > 0).all(axis=1) if rates.shape[1] > 1 else np.zeros(len(rates), dtype=np.bool_)
+    usable = (rates > 0).all(axis=1) & (rates.shape[1] > 1)
+    if not usable.any():
+        return ratios
     positive = rates[usable]
     ratios[usable] = positive.max(axis=1) / np.exp(np.log(positive).mean(axis=1))
     return ratios

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -26,6 +27,14 @@ from countenance.assessment.intervals import (
 )
 from countenance.assessment.results import Result
 from countenance.assessment.verification import accepted, weighted_pair_totals
+
+
+class _Made(NamedTuple):
+    """Comparisons of a set of pairs of subjects: of each subject [S], all, and their squares over pairs of subjects."""
+
+    taken: FloatArray
+    total: float
+    squares: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,30 +78,58 @@ class SubjectPairErrors:
             level: of the interval.
             zero_error_design_effect: for the rule of three where there is no false match.
         """
-        inside = one[self.first] & one[self.second]
-        if other is not None:
-            inside = (one[self.first] & other[self.second]) | (other[self.first] & one[self.second])
-        first, second, errors = self.first[inside], self.second[inside], self.errors[inside].astype(np.float64)
-        counts = self.usable.astype(np.float64)
-        of_one = np.where(one, counts, 0.0)
-        of_other = of_one if other is None else np.where(other, counts, 0.0)
-        # Comparisons that each subject takes part in, and the sums over pairs of subjects of counts and their squares.
-        taken = np.where(one, of_other.sum(), 0.0) + (0.0 if other is None else np.where(other, of_one.sum(), 0.0))
-        taken = counts * taken
         if other is None:
-            taken -= of_one**2
-            total, squares = pair_total(of_one), pair_total(of_one**2)
-        else:
-            total, squares = of_one.sum() * of_other.sum(), (of_one**2).sum() * (of_other**2).sum()
+            return self.rate_within(
+                np.where(one, 0, -1), level=level, zero_error_design_effect=zero_error_design_effect
+            )
+        inside = (one[self.first] & other[self.second]) | (other[self.first] & one[self.second])
+        counts = self.usable.astype(np.float64)
+        of_one, of_other = np.where(one, counts, 0.0), np.where(other, counts, 0.0)
+        made = _Made(
+            taken=of_one * of_other.sum() + of_other * of_one.sum(),
+            total=of_one.sum() * of_other.sum(),
+            squares=(of_one**2).sum() * (of_other**2).sum(),
+        )
+        return self._rate(inside, made, level, zero_error_design_effect)
+
+    def rate_within(
+        self,
+        of_subject: IntArray,
+        *,
+        level: float = DEFAULT_LEVEL,
+        zero_error_design_effect: float = USUAL_DESIGN_EFFECT,
+    ) -> Rate:
+        """Return the FMR of all comparisons of two subjects who are in the same group.
+
+        Args:
+            of_subject: group code of each subject, [S]; -1 = in no group.
+            level: of the interval.
+            zero_error_design_effect: for the rule of three where there is no false match.
+        """
+        known = of_subject >= 0
+        inside = known[self.first] & (of_subject[self.first] == of_subject[self.second])
+        counts = np.where(known, self.usable, 0).astype(np.float64)
+        group = np.where(known, of_subject, 0)
+        sums, squares, fourths = (np.bincount(group, counts**power) for power in (1, 2, 4))
+        made = _Made(
+            taken=counts * (sums[group] - counts),
+            total=float((sums**2 - squares).sum()) / 2.0,
+            squares=float((squares**2 - fourths).sum()) / 2.0,
+        )
+        return self._rate(inside, made, level, zero_error_design_effect)
+
+    def _rate(self, inside: BoolArray, of: _Made, level: float, zero_error_design_effect: float) -> Rate:
+        first, second, errors = self.first[inside], self.second[inside], self.errors[inside].astype(np.float64)
+        counts, total = self.usable.astype(np.float64), of.total
         mistakes = int(errors.sum())
-        subjects = int((taken > 0).sum())
+        subjects = int((of.taken > 0).sum())
         if total == 0.0:
             return rate_of_counts(0, 0, 0, 0.0, level=level)
         made = counts[first] * counts[second]
         rate = mistakes / total
-        alone = float((errors**2).sum() - 2.0 * rate * (errors * made).sum() + rate**2 * squares)
+        alone = float((errors**2).sum() - 2.0 * rate * (errors * made).sum() + rate**2 * of.squares)
         wrong = np.bincount(first, errors, len(counts)) + np.bincount(second, errors, len(counts))
-        residuals = wrong - rate * taken
+        residuals = wrong - rate * of.taken
         shared = float((residuals**2).sum()) - 2.0 * alone
         variance = (alone + max(0.0, shared)) / total**2
         return rate_of_counts(
@@ -156,7 +193,10 @@ class ExhaustiveErrorCounts:
 
     def fmr(self, weights: IntArray) -> FloatArray:
         """Return each shown group's FMR under each row of ``weights`` [B, S]; NaN without comparisons: [B, G]."""
-        return np.stack([self._fmr_within(weights, column) for column in self._inside.T], axis=1)
+        rates = np.full((len(weights), len(self.names)), np.nan)
+        for column, member in enumerate(self._inside.T):
+            rates[:, column] = self._fmr_within(weights, member)
+        return rates
 
     def fnmr(self, weights: IntArray) -> FloatArray:
         """Return each shown group's FNMR under each row of ``weights`` [B, S]; NaN without comparisons: [B, G]."""
@@ -185,9 +225,12 @@ class ExhaustiveErrorCounts:
         return np.asarray(rates)
 
     def pooled_design_effects(self) -> tuple[float, float]:
-        """The design effects of FMR and FNMR over all subjects that are in a group."""
+        """The design effects of FMR within groups and of FNMR, over all subjects that are in a group."""
         known = self.of_subject >= 0
-        matches, misses = self.errors.rate(known), self._misses(known, DEFAULT_LEVEL, USUAL_DESIGN_EFFECT)
+        matches, misses = (
+            self.errors.rate_within(self.of_subject),
+            self._misses(known, DEFAULT_LEVEL, USUAL_DESIGN_EFFECT),
+        )
         return matches.design_effect or USUAL_DESIGN_EFFECT, misses.design_effect or USUAL_DESIGN_EFFECT
 
     def rates_of_group(self, code: int, pooled: tuple[float, float], level: float) -> tuple[Rate, Rate]:
@@ -222,7 +265,8 @@ class CrossGroupFmr(Result):
 
 def cross_group_fmr(counts: ExhaustiveErrorCounts, *, level: float = DEFAULT_LEVEL) -> CrossGroupFmr:
     """Measure the FMR within and between all shown groups, each with its dyadic interval over subjects."""
-    pooled, _ = counts.pooled_design_effects()
+    within, _ = counts.pooled_design_effects()
+    between = counts.errors.rate(counts.of_subject >= 0).design_effect or USUAL_DESIGN_EFFECT
     member = [counts.of_subject == counts.all_names.index(name) for name in counts.names]
     rates: list[list[Rate]] = [[] for _ in member]
     for row, one in enumerate(member):
@@ -230,7 +274,7 @@ def cross_group_fmr(counts: ExhaustiveErrorCounts, *, level: float = DEFAULT_LEV
             if column < row:
                 rates[row].append(rates[column][row])
                 continue
-            both = None if column == row else other
+            both, pooled = (None, within) if column == row else (other, between)
             rates[row].append(counts.errors.rate(one, both, level=level, zero_error_design_effect=pooled))
     hidden = tuple(name for name in counts.all_names if name not in counts.names)
     return CrossGroupFmr(counts.threshold, counts.names, tuple(map(tuple, rates)), hidden)

@@ -163,8 +163,8 @@ def paired_worst_group_fnmr(
     _refuse_different_groups(candidate, champion)
     return paired_bootstrap(
         "worst-group FNMR",
-        lambda weights: np.asarray(candidate.fnmr(weights).max(axis=1)),
-        lambda weights: np.asarray(champion.fnmr(weights).max(axis=1)),
+        lambda weights: _worst(candidate.fnmr(weights)),
+        lambda weights: _worst(champion.fnmr(weights)),
         candidate.subjects,
         resampling,
     )
@@ -177,8 +177,8 @@ def paired_worst_group_fmr(
     _refuse_different_groups(candidate, champion)
     return paired_bootstrap(
         "worst-group FMR",
-        lambda weights: np.asarray(candidate.fmr(weights).max(axis=1)),
-        lambda weights: np.asarray(champion.fmr(weights).max(axis=1)),
+        lambda weights: _worst(candidate.fmr(weights)),
+        lambda weights: _worst(champion.fmr(weights)),
         candidate.subjects,
         resampling,
         ratio=True,
@@ -195,6 +195,11 @@ def paired_cost_difference(
     return paired_bootstrap(
         "expected cost", candidate, champion, candidate.subjects, resampling, unit=candidate.model.unit
     )
+
+
+def _worst(rates: FloatArray) -> FloatArray:
+    """The highest rate of each row [B, G]: [B]; NaN where one is missing, or no group is shown."""
+    return np.asarray(rates.max(axis=1)) if rates.shape[1] else np.full(len(rates), np.nan)
 
 
 def _refuse_different_groups(candidate: ErrorCounts, champion: ErrorCounts) -> None:

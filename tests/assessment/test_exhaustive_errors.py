@@ -16,6 +16,7 @@ from countenance.assessment.exhaustive_pairs import HighScores, Samples
 from countenance.assessment.group_error_counts import GroupErrorCounts
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.intervals import Resampling, rate_over_subjects, subject_weights
+from countenance.assessment.non_inferiority import paired_worst_group_fmr
 from countenance.assessment.pairs import ComparisonScores
 from tests.assessment.populations import embeddings, pairs_of
 
@@ -92,3 +93,25 @@ def test_the_matrix_by_hand():
     assert [(rate.errors, rate.comparisons) for rate in matrix.rates[1]] == [(3, 6), (0, 1)]
     assert matrix.rates[0][1] == matrix.rates[1][0]
     assert CrossGroupFmr.from_dict(json.loads(json.dumps(matrix.to_dict(), allow_nan=False))) == matrix
+
+
+def test_without_a_group_that_is_large_enough_nothing_is_measured_and_nothing_breaks():
+    high, _, groups = world([3] * 12, 5)
+    sizes = GroupSizes(minimum=10, sufficient=20)
+    counts = ExhaustiveErrorCounts(high, groups, 0.6, sizes)
+    found = differential_of(counts, sizes=sizes, resampling=QUICK)
+    assert {item.status for item in found.groups} == {"suppressed"}
+    assert found.fmr_disparity.value is None
+    assert cross_group_fmr(counts).groups == ()
+    beside = paired_worst_group_fmr(counts, counts, QUICK)
+    assert (beside.difference, beside.low) == (None, None)
+
+
+def test_where_a_group_has_no_false_match_the_others_within_groups_say_how_far_the_rule_of_three_reaches():
+    high, scores, groups = world([3] * 24, 5)
+    threshold = float(np.sort(scores.non_mated)[-25])
+    ours = ExhaustiveErrorCounts(high, groups, threshold, SMALL)
+    listed = GroupErrorCounts(scores, groups, threshold, SMALL)
+    assert ours.pooled_design_effects() == pytest.approx(listed.pooled_design_effects())
+    everybody = ours.errors.rate(np.ones(24, dtype=bool))
+    assert ours.pooled_design_effects()[0] != pytest.approx(everybody.design_effect)
