@@ -23,6 +23,7 @@ from countenance.assessment.exhaustive_errors import CrossGroupFmr, ExhaustiveEr
 from countenance.assessment.exhaustive_pairs import HighScores, Samples
 from countenance.assessment.groups import DEFAULT_GROUP_SIZES
 from countenance.assessment.results import Result
+from countenance.assessment.score_grid import on_grid
 from countenance.errors import AssessmentError
 from countenance.process_memory import peak_mebibytes
 
@@ -144,7 +145,7 @@ def counts_agree(size: CrowdSize, seed: int) -> bool:
     first, second = np.triu_indices(len(subject), 1)
     strangers = subject[first] != subject[second]
     first, second = first[strangers], second[strangers]
-    scores = np.einsum("pd,pd->p", unit[first], unit[second])
+    scores = on_grid(np.einsum("pd,pd->p", unit[first], unit[second]))
     allowed = int(size.rate * len(scores))
     threshold = np.sort(scores)[len(scores) - 1 - allowed]
     wrong = scores > threshold

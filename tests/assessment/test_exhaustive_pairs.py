@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from countenance.assessment import exhaustive_pairs
 from countenance.assessment.exhaustive_pairs import HighScores, Samples, pair_total
+from countenance.assessment.score_grid import on_grid
 from countenance.assessment.verification import threshold_at_far
 from countenance.errors import AssessmentError
 from tests.assessment.populations import embeddings, photos_of
@@ -15,7 +16,7 @@ def plain(samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     first, second = np.triu_indices(len(samples.subject), 1)
     made = (samples.subject[first] != samples.subject[second]) & ~samples.failed[first] & ~samples.failed[second]
     first, second = first[made], second[made]
-    return first, second, np.einsum("pd,pd->p", samples.features[first], samples.features[second])
+    return first, second, on_grid(np.einsum("pd,pd->p", samples.features[first], samples.features[second]))
 
 
 def crowd(people: int, photos: int, seed: int = 1) -> Samples:
