@@ -53,6 +53,7 @@ class IdentityBias(Result):
     Attributes:
         samples: how many were compared with one another.
         subjects: of whom.
+        ungrouped: subjects whose group is not known: they count for the threshold and in no group.
         failures: samples of each group from which nothing could be extracted: non-matches, but no false matches.
         rate: FMR over all comparisons at which the threshold was set; None where it was given.
         cells: FMR and FNMR of every group, and FMR between any two.
@@ -62,6 +63,7 @@ class IdentityBias(Result):
 
     samples: int
     subjects: int
+    ungrouped: int
     failures: Mapping[str, int]
     rate: float | None
     cells: GroupCells
@@ -122,10 +124,11 @@ def identity_bias(
     limits = policy or GatePolicy(attribute_gaps={}, nominal_fmr=NOMINAL if rate is None else rate)
     off = dict.fromkeys(NOT_MEASURED_HERE) | ({"bias_index": None} if prices is None else {})
     gates = run_gates(limits.model_copy(update=off), GateEvidence(differential=cells.differential, cost=cost))
-    of_sample = np.array([groups.get(str(samples.subjects[code])) for code in samples.subject], dtype=object)
+    of_sample = np.array([groups.get(samples.subjects[code]) for code in samples.subject], dtype=object)
     return IdentityBias(
         samples=len(samples.subject),
         subjects=len(samples.subjects),
+        ungrouped=int((counts.of_subject < 0).sum()),
         failures={name: int((samples.failed & (of_sample == name)).sum()) for name in counts.names},
         rate=rate,
         cells=cells,

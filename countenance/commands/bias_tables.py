@@ -54,6 +54,8 @@ def _identity(group: str, found: IdentityBias) -> list[str]:
         )
     if any(item.status == "insufficient" for item in differential.groups):
         lines.append("* fewer people than an answer needs")
+    if found.ungrouped:
+        lines.append(f"{found.ungrouped:,} people are in no group that is known, and in no row")
     lines += [
         "",
         f"{'worst / geometric mean':<24}{'':>8}{_measured(differential.fmr_disparity):>30}"

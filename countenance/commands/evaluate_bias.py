@@ -63,7 +63,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="FMR over all comparisons at which the common threshold is set; default: 0.001",
     )
-    threshold.add_argument("--threshold", type=number(float), metavar="T", help="the common threshold itself")
+    threshold.add_argument(
+        "--threshold", type=number(float, least=-1e6, most=1e6), metavar="T", help="the common threshold itself"
+    )
     parser.add_argument(
         "--faces-per-subject", type=number(int, least=1), metavar="N", help="compare the first N of each; default: all"
     )
@@ -148,7 +150,7 @@ def _identity(
             f"{arguments.embeddings} has {len(rows):,} rows and {arguments.labels} {len(labels):,}: "
             "give one row a face in both, in the same order."
         )
-    named = np.array([name is not None for name in subjects])
+    named = np.array([name is not None for name in subjects], dtype=np.bool_)
     if arguments.faces_per_subject is not None:
         named &= pd.Series(subjects).groupby(subjects).cumcount().to_numpy() < arguments.faces_per_subject
     rate = 1e-3 if arguments.rate is None and arguments.threshold is None else arguments.rate

@@ -138,6 +138,24 @@ def test_normalised_scores_are_measured_beside_those_as_they_are(files: Path, ca
     assert lines[-1].startswith("scores normalised by the cohort")
 
 
+def test_people_of_no_known_group_are_counted_and_groups_that_are_too_small_leave_it_open(files: Path, capsys):
+    labels = pd.read_csv(files / "L.csv", dtype=str)
+    labels.loc[labels["subject_id"].isin(["p01", "p02"]), "gender"] = ""
+    labels.to_csv(files / "L.csv", index=False)
+    assert evaluated(files, "--group", "gender", *embedded(files), capsys=capsys)["identity"]["ungrouped"] == 2
+    args = ["--labels", str(files / "L.csv"), "--group", "gender", *embedded(files), "--resamples", "20"]
+    assert main(["evaluate", "bias", *args, "--minimum", "100", "--prices", str(files / "prices.yml")]) == 0
+    text = capsys.readouterr().out
+    assert "2 people are in no group that is known" in text
+    assert "INCONCLUSIVE  FMR of every group: FMR of every group was not measured: every group is suppressed." in text
+
+
+def test_a_table_without_a_row_is_told(files: Path, capsys):
+    pd.read_csv(files / "L.csv", dtype=str).iloc[:0].to_csv(files / "L.csv", index=False)
+    np.save(files / "none.npy", np.empty((0, 16), dtype=np.float32))
+    assert "below 1 in 0 non-mated comparisons" in told(files, "--embeddings", str(files / "none.npy"), capsys=capsys)
+
+
 def told(files: Path, *options: str, capsys) -> str:
     assert main(["evaluate", "bias", "--labels", str(files / "L.csv"), "--group", "gender", *options]) == 1
     return capsys.readouterr().err
@@ -181,6 +199,7 @@ def test_a_person_in_two_groups_is_told_by_both_lines_and_without_a_name(files: 
     [
         [],
         ["--embeddings", "E.npy", "--threshold", "0.3", "--cohort", "C.npy"],
+        ["--embeddings", "E.npy", "--threshold", "nan"],
         ["--group", "race", "--group", "age_years", "--embeddings", "E.npy"],
     ],
 )
