@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from countenance.assessment.adjusted_gaps import AdjustedGap, adjusted_gap
 from countenance.assessment.arrays import AnyArray, FloatArray
@@ -60,6 +60,16 @@ class FairnessConfiguration(Configuration):
     transactions: dict[str, float] | None = None
     sizes: GroupSizes = GroupSizes()
     distillation: WorstGroupLimits = WorstGroupLimits()
+
+    @model_validator(mode="after")
+    def _crosses_what_is_looked_up(self) -> FairnessConfiguration:
+        known = {self.identity_attribute, *self.attributes}
+        unknown = sorted({name for pair in self.crossed for name in pair} - known)
+        if unknown:
+            raise ValueError(
+                f"'crossed' names '{unknown[0]}', which isn't among the attributes: {', '.join(sorted(known))}"
+            )
+        return self
 
 
 @dataclass(frozen=True)

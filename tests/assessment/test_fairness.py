@@ -245,3 +245,8 @@ def test_the_cheapest_threshold_comes_from_the_validation_people():
     # Photos of one person are 2 degrees apart, people 30: any threshold between costs nothing.
     assert found.cost == 0.0
     assert [group.weight for group in found.groups] == [0.5, 0.5]
+
+
+def test_only_attributes_that_are_looked_up_can_be_crossed():
+    with pytest.raises(ValueError, match="'crossed' names 'tone', which isn't among the attributes: gender, race"):
+        FairnessConfiguration(identity_attribute="gender", attributes=("race",), crossed=(("tone", "gender"),))

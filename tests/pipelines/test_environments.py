@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 from kedro.config import OmegaConfigLoader
 
+from countenance.assessment.fairness import FairnessConfiguration
+from countenance.assessment.gate_policy import GatePolicy
 from countenance.configuration import narrow
 from countenance.errors import ConfigurationError
 from pipelines.parameters import MODELS, check_parameters, configuration_model
+from pipelines.registration.gating import RegistrationConfiguration
 from pipelines.settings import CONFIG_LOADER_ARGS
 
 PROJECT = Path(__file__).parents[2]
@@ -71,3 +74,20 @@ def test_parameters_are_checked_before_the_first_room_runs():
     with pytest.raises(ConfigurationError, match="'titel' in parameters_reporting.yml: did you mean 'title'"):
         check_parameters(values, ["ingestion", "reporting"])
     check_parameters(values, ["ingestion"])
+
+
+def test_production_keeps_the_limits_of_the_policy_and_waives_nothing(monkeypatch: pytest.MonkeyPatch):
+    for secret in SECRETS:
+        monkeypatch.setenv(secret, "a secret long enough to be taken for one")
+    values = parameters("production")
+    registration = narrow(RegistrationConfiguration, values["registration"], where="a test")  # type: ignore[arg-type]
+    narrow(FairnessConfiguration, values["bias"], where="a test")  # type: ignore[arg-type]
+    assert values["bias"]["sizes"]["sufficient"] == 100  # type: ignore[index]
+    found, usual = registration.gates.model_dump(), GatePolicy().model_dump()
+    of_this_use = {"nominal_fmr", "model_bytes", "latency_ms"}
+    assert {name: found[name] for name in found.keys() - of_this_use} == {
+        name: usual[name] for name in usual.keys() - of_this_use
+    }
+    assert found["nominal_fmr"] == values["evaluation"]["operating_far"]  # type: ignore[index]
+    assert registration.waivers == ()
+    assert not any(rules.waivers for rules in registration.candidates.values())
