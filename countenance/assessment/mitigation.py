@@ -303,9 +303,14 @@ def _told(own: _Measured, reference: _Measured | None, draws: IntArray, level: f
             }
             for at in groups
         },
-        "worst_group": [own.names[int(np.argmax(row[fmr:fnmr]))] for row in own.replicates.point],
+        "worst_group": [worst_group(own.names, row[fmr:fnmr]) for row in own.replicates.point],
         "gates": own.gates,
     }
+
+
+def worst_group(names: Sequence[str], rates: FloatArray) -> str:
+    """The group of the highest rate, [G]; "not measurable" where none has one."""
+    return "not measurable" if np.isnan(rates).all() else names[int(np.nanargmax(rates))]
 
 
 def _column(found: SeededReplicates, column: int) -> SeededReplicates:

@@ -7,7 +7,13 @@ from countenance.assessment.fairness import FairnessConfiguration
 from countenance.assessment.gate_policy import GatePolicy
 from countenance.assessment.groups import GroupSizes
 from countenance.assessment.intervals import Resampling
-from countenance.assessment.mitigation import MitigationPlan, assess_mitigation, mitigation_numbers, system_name
+from countenance.assessment.mitigation import (
+    MitigationPlan,
+    assess_mitigation,
+    mitigation_numbers,
+    system_name,
+    worst_group,
+)
 from countenance.assessment.score_normalisation import NormalisationConfiguration
 from countenance.errors import AssessmentError
 
@@ -116,3 +122,8 @@ def test_the_numbers_to_compare_from_run_to_run_are_the_figures(found):
     numbers = mitigation_numbers(found)
     assert set(numbers) == {"as_it_comes", "balanced", "as_it_comes_normalised", "balanced_normalised"}
     assert numbers["balanced"]["tar"] == found["systems"]["balanced"]["figures"]["tar"]["value"]
+
+
+def test_a_group_without_a_rate_is_not_called_the_worst():
+    assert worst_group(("one", "two", "three"), np.array([0.1, np.nan, 0.2])) == "three"
+    assert worst_group(("one", "two"), np.array([np.nan, np.nan])) == "not measurable"
