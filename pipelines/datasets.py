@@ -133,10 +133,10 @@ class ManifestDataset(FileDataset[Any]):
     """The face manifest; saved from an Arrow table, loaded and checked as a DataFrame."""
 
     def read(self, path: Path) -> pd.DataFrame:
-        """Read and check the columns."""
+        """Read and check the columns; rows with gaps are for the validation room to name, before anything trains."""
         from countenance.data.manifest import read_manifest
 
-        return read_manifest(path)
+        return read_manifest(path, gaps_allowed=True)
 
     def write(self, data: Any, path: Path) -> None:
         """Write the table."""

@@ -14,6 +14,7 @@ from countenance.data.crop_store import CropStore
 from countenance.data.identity_facts import identity_facts
 from countenance.data.label_declarations import Declarations, declaration_facts
 from countenance.data.manifest_facts import manifest_facts
+from countenance.data.manifest_gaps import gap_facts, taken_for_faces
 from countenance.data.near_copies import NearCopyConfiguration, Pictures, near_copies
 from countenance.data.picture_facts import picture_facts
 
@@ -30,7 +31,8 @@ def face_facts(
 ) -> pd.DataFrame:
     """Facts of every face, for expectations to be written against.
 
-    They are those of :func:`countenance.data.manifest_facts.manifest_facts`,
+    They are those of :func:`countenance.data.manifest_gaps.gap_facts`,
+    :func:`countenance.data.manifest_facts.manifest_facts`,
     :func:`countenance.data.label_declarations.declaration_facts`,
     :func:`countenance.data.picture_facts.picture_facts`, and, of the pictures, ``near_copy_in_other_split`` and
     ``near_copy_under_other_name``: the id of a face whose picture is nearly the same.
@@ -47,9 +49,10 @@ def face_facts(
     Returns:
         [N] rows in the manifest's order, numbered from 0; null where a fact does not apply.
     """
-    manifest = manifest.reset_index(drop=True)
+    gaps = gap_facts(manifest)
+    manifest = taken_for_faces(manifest.reset_index(drop=True))
     facts = manifest_facts(manifest, now=now, consent_needed_for=consent_needed_for)
-    facts = facts.join(declaration_facts(manifest, declared))
+    facts = facts.join(gaps).join(declaration_facts(manifest, declared))
     if crops is None:
         return facts
     seen, pictures = picture_facts(manifest, crops, workers=workers)

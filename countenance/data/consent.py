@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from countenance.configuration import Configuration
+from countenance.data.manifest_gaps import is_blank
 from countenance.errors import DataError
 
 _SHOWN: Final = 3
@@ -87,10 +88,11 @@ def consent_problems(rows: pd.DataFrame, policy: ConsentPolicy, *, now: datetime
         now: with a time zone.
     """
     named = rows["subject_id"].notna()
+    unnamed_consent = rows["consent_id"].isna() | is_blank(rows["consent_id"])
     missing: Mapping[str, pd.Series[bool]] = {
         "their purpose is not among the permitted ones": ~rows["purpose"].isin(policy.purposes),
         "their consent has run out": rows["expires_at"].notna() & (rows["expires_at"] <= pd.Timestamp(now)),
-        "they have no consent id": named & rows["consent_id"].isna() & policy.consent_id_required,
+        "they have no consent id": named & unnamed_consent & policy.consent_id_required,
         "their consent has no end": named & rows["expires_at"].isna() & policy.expiry_required,
     }
     return {reason: _faces(rows, hit.to_numpy(dtype=bool)) for reason, hit in missing.items() if hit.any()}
@@ -107,7 +109,7 @@ def require_enrolment_consent(consent: Consent, policy: ConsentPolicy, *, now: d
     _require_zone(now)
     if consent.withdrawn:
         raise DataError("The consent was withdrawn, so the person can't be enrolled: ask for a new one.")
-    if not consent.consent_id:
+    if not (consent.consent_id or "").strip():
         raise DataError("The person can't be enrolled without the id of a consent: record one and give its id.")
     if consent.purpose not in policy.purposes:
         raise DataError(

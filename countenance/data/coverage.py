@@ -12,6 +12,7 @@ from pydantic import Field
 
 from countenance.configuration import Configuration
 from countenance.data.manifest import SPLITS
+from countenance.data.manifest_gaps import taken_for_faces
 from countenance.data.protected_attributes import groups_by_face
 
 COVERAGE_COLUMNS: Final = ("cell", "split", "attribute", "group", "faces", "subjects")
@@ -39,7 +40,7 @@ def coverage(manifest: pd.DataFrame, configuration: CoverageConfiguration) -> pd
 
     A face with a range of yaw counts in the band of its middle. What no face is labelled with gives no row.
     """
-    faces = manifest[manifest["is_face"].to_numpy(dtype=bool)]
+    faces = _faces(manifest)
     groups = {
         "gender": (faces["gender"], configuration.gender),
         "yaw_deg": _bands(_yaw(faces), configuration.yaw_deg),
@@ -56,13 +57,18 @@ def protected_coverage(
     The table must not reach a training: it says nothing of a single face, but follows from the protected table.
     """
     labelled = [name for name in configuration.protected if (groups["attribute"] == name).any()]
-    faces = manifest[manifest["is_face"].to_numpy(dtype=bool)].reset_index(drop=True)
+    faces = _faces(manifest).reset_index(drop=True)
     # A key is an HMAC: one a person, not one a face.
     owners = _people(faces)
     first = faces[~owners.duplicated()]
     of_owner = groups_by_face(first, groups, labelled, secret)
     by_face = of_owner.iloc[pd.Index(owners[first.index]).get_indexer(pd.Index(owners))].reset_index(drop=True)
     return _counted(faces, {name: (by_face[name], configuration.protected[name]) for name in labelled})
+
+
+def _faces(manifest: pd.DataFrame) -> pd.DataFrame:
+    manifest = taken_for_faces(manifest)
+    return manifest[manifest["is_face"]]
 
 
 def _people(faces: pd.DataFrame) -> pd.Series[str]:

@@ -53,6 +53,11 @@ MANIFEST_SCHEMA: Final = pa.schema(
 
 ``scene_scale`` is set where the crop store holds the whole photo (the view ``scene``): its pixels per photo pixel."""
 
+REQUIRED_COLUMNS: Final = tuple(field.name for field in MANIFEST_SCHEMA if not field.nullable)
+"""What no row may be without."""
+
+_SHOWN_ROWS: Final = 5
+
 LABEL_COLUMNS: Final = {
     "identity": ("subject_id",),
     "landmarks": ("landmarks",),
@@ -77,7 +82,11 @@ def manifest_table(rows: Sequence[dict[str, Any]]) -> pa.Table:
     try:
         return pa.Table.from_pylist(list(rows), schema=MANIFEST_SCHEMA)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(f"A manifest row has a value of the wrong type: {error}.") from error
+        name = next(field.name for field in MANIFEST_SCHEMA if not _fits([row.get(field.name) for row in rows], field))
+        # Arrow's own words would repeat the value, which may be a name.
+        raise DataError(
+            f"A manifest row has a value of the wrong type in column '{name}': see MANIFEST_SCHEMA."
+        ) from error
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -92,11 +101,17 @@ def write_manifest(table: pa.Table, path: Path) -> None:
         pq.write_table(table.cast(MANIFEST_SCHEMA), aside, compression="zstd")
 
 
-def read_manifest(path: Path) -> pd.DataFrame:
+def read_manifest(path: Path, *, gaps_allowed: bool = False) -> pd.DataFrame:
     """Read and check a manifest.
 
+    Args:
+        path: the Parquet file.
+        gaps_allowed: whether rows may be without what no row may be without; the validation room reads them so, and
+            names each in its report.
+
     Raises:
-        DataError: the file is missing, not Parquet, or lacks a column.
+        DataError: the file is missing, not Parquet, lacks a column or has one of the wrong type; or a row lacks a value
+            of :data:`REQUIRED_COLUMNS`.
     """
     if not path.is_file():
         raise DataError(f"The manifest {path} is missing: run the ingestion pipeline first.")
@@ -108,10 +123,40 @@ def read_manifest(path: Path) -> pd.DataFrame:
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)
         raise DataError(f"The manifest {path} has no column {names}: run the ingestion pipeline again.")
+    if not gaps_allowed:
+        _require_no_gap(table, path)
+    return to_frame(pa.table({field.name: _typed(table, field, path) for field in MANIFEST_SCHEMA}))
+
+
+def _typed(table: Any, field: Any, path: Path) -> Any:
+    """A column as the schema has it. The sentence of a refusal repeats no value: it may be a name."""
     try:
-        return to_frame(table.select(MANIFEST_SCHEMA.names).cast(MANIFEST_SCHEMA))
-    except (pa.ArrowInvalid, ValueError) as error:
-        raise DataError(f"The manifest {path} has a column of the wrong type: {error}.") from error
+        return table.column(field.name).cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, ValueError) as error:
+        held = table.schema.field(field.name).type
+        raise DataError(
+            f"The manifest {path} has the column '{field.name}' of the wrong type, {held} with values that are no "
+            f"{field.type}: run the ingestion pipeline again."
+        ) from error
+
+
+def _require_no_gap(table: Any, path: Path) -> None:
+    for name in REQUIRED_COLUMNS:
+        rows = np.flatnonzero(table.column(name).is_null().to_numpy())
+        if len(rows):
+            shown = ", ".join(map(str, rows[:_SHOWN_ROWS])) + (", ..." if len(rows) > _SHOWN_ROWS else "")
+            raise DataError(
+                f"The manifest {path} has no '{name}' in {len(rows)} of its rows ({shown}): mend the source and run "
+                "the ingestion pipeline again."
+            )
+
+
+def _fits(values: Sequence[Any], field: Any) -> bool:
+    try:
+        pa.array(values, field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return False
+    return True
 
 
 def label_coverage(manifest: pd.DataFrame) -> dict[str, dict[str, int]]:

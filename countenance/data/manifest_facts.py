@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from countenance.data.manifest import LABEL_COLUMNS
+from countenance.data.manifest_gaps import is_blank
 
 FACT_COLUMNS: Final = (
     "face_id",
@@ -28,11 +29,14 @@ FACT_COLUMNS: Final = (
     "yaw_deg",
     "pitch_deg",
     "roll_deg",
+    "scene_scale",
 )
 """Manifest columns that are facts as they are."""
 
 _ROWS_AT_ONCE: Final = 65_536
 _NEARLY_NONE: Final = 1e-6
+_MOST: Final = 0.5
+"""Share of a source's faces with a box, beyond which it is one that gives boxes."""
 
 
 def manifest_facts(manifest: pd.DataFrame, *, now: datetime, consent_needed_for: Collection[str] = ()) -> pd.DataFrame:
@@ -40,15 +44,19 @@ def manifest_facts(manifest: pd.DataFrame, *, now: datetime, consent_needed_for:
 
     Beside :data:`FACT_COLUMNS`:
 
-    - ``box_is_whole`` (four finite numbers), ``box_width``, ``box_height`` (pixels);
+    - ``box_is_given`` (of faces whose source gives boxes), ``box_is_whole`` (four finite numbers), ``box_width``,
+      ``box_height`` (pixels);
     - ``landmark_count_fits``, ``landmarks_are_finite`` (but for points that are said to be invisible),
       ``visibility_fits`` (a number in 0 to 1 for each point), ``landmarks_outside_box`` (share of the points that lie
-      farther than half a box from it);
+      farther than half a box from it), and of the points that aren't said to be invisible, in box sizes,
+      ``farthest_landmark`` (how far from the box it lies, 0 within) and ``landmark_span`` (the longer side of what
+      they take up);
     - ``yaw_range_fits``: two angles, the smaller first;
     - ``subject_splits``, ``photo_splits`` (in how many splits the face's subject and photo are), ``subject_genders``
       (how many genders the subject is labelled with), ``subject_age_span`` (years between its youngest and oldest
       face), ``subject_share`` (of all named faces);
     - ``face_rows``, ``face_names``: how many rows and how many subjects the same box of the same photo has;
+      ``crop_rows``: how many rows have the same crop;
     - ``background_is_unlabelled``: of crops that show no face;
     - ``consent_is_stated``, of people who are named, where the purpose is one of ``consent_needed_for``; and
       ``days_until_expiry``.
@@ -65,6 +73,7 @@ def manifest_facts(manifest: pd.DataFrame, *, now: datetime, consent_needed_for:
     boxes, given = _boxes(manifest["box_xywh"])
     whole = np.asarray(np.isfinite(boxes).all(axis=1), dtype=np.bool_)
     facts = manifest[list(FACT_COLUMNS)].copy()
+    facts["box_is_given"] = _given_as_usual(manifest, given)
     facts["box_is_whole"] = _where(given, whole)
     facts["box_width"], facts["box_height"] = boxes[:, 2], boxes[:, 3]
     facts = facts.join(_landmark_facts(manifest, boxes))
@@ -72,7 +81,8 @@ def manifest_facts(manifest: pd.DataFrame, *, now: datetime, consent_needed_for:
     facts = facts.join(_subject_facts(manifest)).join(_same_face_facts(manifest, boxes))
     facts["background_is_unlabelled"] = _background_is_unlabelled(manifest)
     needed = (manifest["purpose"].isin(list(consent_needed_for)) & manifest["subject_id"].notna()).to_numpy()
-    facts["consent_is_stated"] = _where(needed, manifest["consent_id"].notna().to_numpy())
+    stated = manifest["consent_id"].notna().to_numpy() & ~is_blank(manifest["consent_id"])
+    facts["consent_is_stated"] = _where(needed, stated)
     facts["days_until_expiry"] = (manifest["expires_at"] - pd.Timestamp(now)).dt.total_seconds() / 86_400
     return facts
 
@@ -99,6 +109,16 @@ def _boxes(lists: pd.Series[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_
     fits = lengths == 4
     boxes[fits] = numbers[np.repeat(fits, lengths)].reshape(-1, 4)
     return boxes, given
+
+
+def _given_as_usual(manifest: pd.DataFrame, given: NDArray[np.bool_]) -> pd.Series[Any]:
+    faces = manifest["is_face"].to_numpy(dtype=np.bool_)
+    source, _ = pd.factorize(manifest["source"])
+    counted, with_box = (
+        np.bincount(source[rows] + 1, minlength=source.max(initial=-1) + 2) for rows in (faces, faces & given)
+    )
+    usual = with_box > _MOST * counted
+    return _where(faces & usual[source + 1], given)
 
 
 def _ranges_fit(lists: pd.Series[Any]) -> pd.Series[Any]:
@@ -132,26 +152,43 @@ def _landmark_facts_of(rows: pd.DataFrame, boxes: NDArray[np.float64]) -> pd.Dat
     invisible[np.repeat(aligned, counts)] = visibility[np.repeat(aligned, seen_lengths)] == 0
     bad = ~(np.isfinite(points).all(axis=1) | invisible)
     out_of_range = ~((visibility >= 0) & (visibility <= 1))
-    outside = _outside(points, np.repeat(boxes, counts, axis=0))
+    positions = _positions(points, np.repeat(boxes, counts, axis=0))
     with np.errstate(invalid="ignore"):
+        outside = np.asarray(((positions < -0.5) | (positions > 1.5)).any(axis=1), dtype=np.bool_)
         share = _sums(outside, counts) / np.where(counts > 0, counts, np.nan)
-    share[~np.isfinite(boxes).all(axis=1)] = np.nan
+    farthest, span = _extents(positions, invisible, counts)
+    for fact in (share, farthest, span):
+        fact[~np.isfinite(boxes).all(axis=1)] = np.nan
     facts = {
         "landmark_count_fits": _where(given, whole & (counts == expected)),
         "landmarks_are_finite": _where(given, _sums(bad, counts) == 0),
         "visibility_fits": _where(has_visibility, aligned & (_sums(out_of_range, seen_lengths) == 0)),
     }
     columns = {name: column.to_numpy() for name, column in facts.items()}
-    return pd.DataFrame({**columns, "landmarks_outside_box": share}, index=rows.index).astype(
-        dict.fromkeys(columns, "boolean")
-    )
+    extents = {"landmarks_outside_box": share, "farthest_landmark": farthest, "landmark_span": span}
+    return pd.DataFrame({**columns, **extents}, index=rows.index).astype(dict.fromkeys(columns, "boolean"))
 
 
-def _outside(points: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points [T, 2] lie farther than half a box from their box [T, 4]; a missing point doesn't."""
+def _positions(points: NDArray[np.float64], boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points [T, 2] in their boxes [T, 4]: 0 to 1 within; NaN for a missing point or box."""
     with np.errstate(invalid="ignore"):
-        position = (points - boxes[:, :2]) / np.maximum(boxes[:, 2:], _NEARLY_NONE)
-        return np.asarray(((position < -0.5) | (position > 1.5)).any(axis=1), dtype=np.bool_)
+        return np.asarray((points - boxes[:, :2]) / np.maximum(boxes[:, 2:], _NEARLY_NONE), dtype=np.float64)
+
+
+def _extents(
+    positions: NDArray[np.float64], invisible: NDArray[np.bool_], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How far each face's visible points lie from its box, and the longer side of what they take up; [N] each."""
+    farthest, span = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
+    have = counts > 0
+    if not have.any():
+        return farthest, span
+    starts = (np.cumsum(counts) - counts)[have]
+    seen = np.where(invisible[:, None], np.nan, positions)
+    lowest, highest = np.fmin.reduceat(seen, starts), np.fmax.reduceat(seen, starts)
+    farthest[have] = np.maximum(np.maximum(-lowest, highest - 1).max(axis=1), 0)
+    span[have] = (highest - lowest).max(axis=1)
+    return farthest, span
 
 
 def _sums(marks: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -203,9 +240,22 @@ def _same_face_facts(manifest: pd.DataFrame, boxes: NDArray[np.float64]) -> pd.D
     rounded = np.where(np.isfinite(boxes), np.rint(np.clip(boxes, -1e9, 1e9)), -1e9).astype(np.int64)
     place = pd.MultiIndex.from_arrays([photo, *rounded.T, manifest["is_face"].to_numpy()])
     face, _ = pd.factorize(place)
-    rows = np.bincount(face, minlength=1)[face]
-    names = _distinct(face, manifest["subject_id"])
-    return pd.DataFrame({"face_rows": rows, "face_names": names}, index=manifest.index)
+    face = np.where(photo >= 0, face, -1)
+    crop, _ = pd.factorize(manifest["crop"])
+    return pd.DataFrame(
+        {
+            "face_rows": _rows_of(face),
+            "face_names": _distinct(face, manifest["subject_id"]),
+            "crop_rows": _rows_of(crop),
+        },
+        index=manifest.index,
+    )
+
+
+def _rows_of(group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How many rows the group of each row has; NaN for rows of no group (-1)."""
+    counts = np.bincount(group + 1, minlength=1)
+    return np.where(group >= 0, counts[group + 1], np.nan).astype(np.float64)
 
 
 def _background_is_unlabelled(manifest: pd.DataFrame) -> pd.Series[Any]:

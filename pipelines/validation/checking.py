@@ -18,14 +18,16 @@ BROKEN_CHECK: Final = "broken check"
 NOT_CHECKED: Final = "not checked"
 
 _OWN_WORDS: Final = (
+    "columns_missing",
+    "columns_blank",
     "labels_missing",
     "labels_undeclared",
     "near_copy_in_other_split",
     "near_copy_under_other_name",
     "other_name",
 )
-"""Text columns whose values are ours (tasks, face ids), so that a report may show them; of others, a misplaced column
-of a manifest could hold anything, also a name."""
+"""Text columns whose values are ours (columns, tasks, face ids), so that a report may show them; of others, a misplaced
+column of a manifest could hold anything, also a name."""
 
 _COLUMN_ARGUMENTS: Final = ("column", "column_A", "column_B", "column_list", "column_set", "sum_columns")
 
@@ -47,11 +49,11 @@ class Checker:
     Args:
         tables: by name; rows numbered from 0.
         optional: columns of the table ``faces`` that need not be there, with the reason.
-        shown_rows: named by a finding at most.
+        named_rows: named by a finding at most.
     """
 
     def __init__(
-        self, tables: dict[str, pd.DataFrame | Absent], *, optional: dict[str, Absent], shown_rows: int
+        self, tables: dict[str, pd.DataFrame | Absent], *, optional: dict[str, Absent], named_rows: int
     ) -> None:
         import great_expectations as gx
 
@@ -61,7 +63,7 @@ class Checker:
         self._batches = asset.add_batch_definition_whole_dataframe("all")
         self._tables = tables
         self._optional = optional
-        self._shown_rows = shown_rows
+        self._named_rows = named_rows
 
     def finding(self, name: str, expectation: Expectation) -> dict[str, Any]:
         """Run one expectation.
@@ -119,8 +121,8 @@ class Checker:
         numbers = details.get("partial_unexpected_index_list") or []
         key, column = KEYS[expectation.table], expectation.arguments.get("column")
         return [
-            {"row": int(number), "id": str(table.at[number, key]), "value": _shown(table, number, column)}
-            for number in numbers[: self._shown_rows]
+            {"row": int(number), "id": _id(table.at[number, key]), "value": _shown(table, number, column)}
+            for number in numbers[: self._named_rows]
         ]
 
     def _result(self, expectation: Expectation, rows: pd.DataFrame) -> dict[str, Any]:
@@ -135,7 +137,9 @@ class Checker:
         except (TypeError, ValueError) as error:
             raise BrokenCheckError(f"it has wrong arguments: {_one_line(error)}") from error
         try:
-            result = self._batches.get_batch({"dataframe": rows}).validate(check, result_format="SUMMARY")
+            result = self._batches.get_batch({"dataframe": rows}).validate(
+                check, result_format={"result_format": "SUMMARY", "partial_unexpected_count": self._named_rows}
+            )
         except (gx.exceptions.GreatExpectationsError, TypeError, ValueError, KeyError, AttributeError) as error:
             raise BrokenCheckError(f"it could not run: {_one_line(error)}") from error
         plain: dict[str, Any] = result.to_json_dict()
@@ -172,6 +176,10 @@ def _require_no_exception(result: dict[str, Any]) -> None:
 
 def _one_line(message: object) -> str:
     return re.sub(r"\s+", " ", str(message)).strip().rstrip(".")[:300]
+
+
+def _id(value: Any) -> str:
+    return "without an id" if pd.isna(value) or not str(value).strip() else str(value)
 
 
 def _shown(table: pd.DataFrame, number: int, column: str | None) -> Any:

@@ -90,7 +90,7 @@ class ValidationConfiguration(Configuration):
         known: what is known of the faces beside their manifest.
         coverage: groups that ought to be there.
         drift: what is compared with the last version.
-        shown_rows: named by a finding at most.
+        named_rows: named by a finding of the report at most; the page shows the first few.
         workers: decoding threads.
         expectations: by name.
     """
@@ -101,7 +101,7 @@ class ValidationConfiguration(Configuration):
     known: KnownFacts = KnownFacts()
     coverage: CoverageConfiguration = CoverageConfiguration()
     drift: DriftConfiguration = DriftConfiguration()
-    shown_rows: int = Field(default=10, ge=1, le=20)
+    named_rows: int = Field(default=1000, ge=1, le=100_000)
     workers: int = Field(default=2, ge=1)
     expectations: dict[str, Expectation]
 

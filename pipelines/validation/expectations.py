@@ -47,7 +47,7 @@ def run_expectations(
         ``passed`` (no critical finding and no broken check), counts, and the findings, as
         :meth:`pipelines.validation.checking.Checker.finding` tells them.
     """
-    checker = Checker(tables, optional=OPTIONAL_FACTS, shown_rows=configuration.shown_rows)
+    checker = Checker(tables, optional=OPTIONAL_FACTS, named_rows=configuration.named_rows)
     findings = [
         checker.finding(name, expectation)
         for name, expectation in configuration.expectations.items()
@@ -96,7 +96,7 @@ def _bad_data(critical: list[dict[str, Any]], broken: list[dict[str, Any]]) -> C
     besides = f"; besides, {len(broken)} checks could not run" if broken else ""
     return DataError(
         f"Validation failed: {first['why']}, but {what}{where}{more}{besides}: "
-        "mend the source and run the ingestion pipeline again; validation_report.json names all rows."
+        "mend the source and run the ingestion pipeline again; validation_report.json names the rows."
     )
 
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -50,8 +51,28 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path):
 def test_an_unknown_column_and_a_wrong_type_are_refused_before_anything_is_written():
     with pytest.raises(DataError, match="unknown column 'smile'"):
         manifest_table([row("a", smile=True)])
-    with pytest.raises(DataError, match="wrong type"):
-        manifest_table([row("a", age_years="old")])
+    with pytest.raises(DataError, match="wrong type in column 'age_years'") as refused:
+        manifest_table([row("a", age_years="Ada Lovelace")])
+    assert "Ada" not in str(refused.value)
+
+
+@pytest.mark.parametrize("column", ["age_years", "box_xywh", "smiling", "expires_at"])
+def test_a_column_of_the_wrong_type_is_named_without_its_values(tmp_path: Path, column: str):
+    table = manifest_table([row("a")])
+    spoilt = table.set_column(table.schema.get_field_index(column), column, pa.array(["Ada Lovelace"]))
+    pq.write_table(spoilt, tmp_path / "m.parquet")
+    with pytest.raises(DataError, match=f"the column '{column}' of the wrong type, string") as refused:
+        read_manifest(tmp_path / "m.parquet")
+    assert "Ada" not in str(refused.value)
+
+
+def test_rows_without_what_no_row_may_lack_are_named_unless_gaps_are_allowed(tmp_path: Path):
+    table = manifest_table([row("a"), row("b")])
+    spoilt = table.set_column(table.schema.get_field_index("license"), "license", pa.array(["l", None]))
+    pq.write_table(spoilt, tmp_path / "m.parquet")
+    with pytest.raises(DataError, match=r"no 'license' in 1 of its rows \(1\): mend the source"):
+        read_manifest(tmp_path / "m.parquet")
+    assert read_manifest(tmp_path / "m.parquet", gaps_allowed=True)["license"].isna().tolist() == [False, True]
 
 
 def test_counts_tell_people_faces_and_labels_apart():

@@ -67,7 +67,7 @@ def test_a_text_of_a_row_is_not_repeated_in_the_report():
 def test_a_finding_names_so_many_rows_and_says_how_many_there_are():
     facts = pd.DataFrame({"face_id": [f"f{row}" for row in range(50)], "age_years": [-1.0] * 50})
     suite = {"bad": {"severity": "critical", "why": "ages", **BAD}}
-    configuration = ValidationConfiguration.model_validate({"labels": {}, "expectations": suite, "shown_rows": 4})
+    configuration = ValidationConfiguration.model_validate({"labels": {}, "expectations": suite, "named_rows": 4})
     found = run_expectations({"faces": facts}, configuration, rows=50)["findings"][0]
     assert found["broken"] == 50 and [row["row"] for row in found["first_rows"]] == [0, 1, 2, 3]
 
