@@ -13,7 +13,7 @@ from countenance.erasure.documents import Documents, Pages, Rosters
 from countenance.erasure.folders import Nobody, Photographs, Sessions, TeacherCaches
 from countenance.erasure.protocols import Protocols, StoredEmbeddings
 from countenance.erasure.store import Store
-from countenance.erasure.tables import FoundFaces, Quarantined, Rows
+from countenance.erasure.tables import FoundFaces, Mentioning, Quarantined, Rows
 
 MANIFEST: Final = "03_primary/manifest.parquet"
 ROSTERS: Final = "09_registry/erasures/rosters"
@@ -53,7 +53,12 @@ STORES: Final[tuple[Store, ...]] = (
     ),
     Rows(name="sampling_weights", patterns=("05_model_input/sampling_weights.parquet",), keys={"face_id": "face"}),
     # validation
-    Rows(name="face_facts", patterns=("04_feature/face_facts.parquet",), keys={"face_id": "face"}),
+    Mentioning(
+        name="face_facts",
+        patterns=("04_feature/face_facts.parquet",),
+        keys={"face_id": "face"},
+        mentions=("near_copy_in_other_split", "near_copy_under_other_name", "other_name"),
+    ),
     Documents(name="validation_report", patterns=("08_reporting/validation_report.json",)),
     # training and distillation
     Rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -101,6 +101,48 @@ class FoundFaces(Rows):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mentioning(Rows):
+    """A table whose rows may also name faces of other people, as a near copy does: such a mention becomes null.
+
+    Attributes:
+        mentions: columns with ids of other faces.
+    """
+
+    mentions: tuple[str, ...]
+
+    def find(self, path: Path, trace: Trace) -> Found | None:
+        """See :class:`countenance.erasure.store.Store`; a row that only names the person counts, too."""
+        found, table = super().find(path, trace), read_table(path)
+        naming = self._naming(table, trace) & ~self.theirs(table, trace)
+        if not naming.any():
+            return found
+        own = found or Found(rows=0)
+        return replace(own, rows=own.rows + int(naming.sum()))
+
+    def erase(self, path: Path, trace: Trace, detail: Mapping[str, Any]) -> None:
+        """See :class:`countenance.erasure.store.Store`."""
+        super().erase(path, trace, detail)
+        table = read_table(path)
+        if not self._naming(table, trace).any():
+            return
+        for name in self._there(table):
+            column = table.column(name)
+            told = pc.if_else(pa.array(_is_in(column, trace.faces)), pa.scalar(None, column.type), column)
+            table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), told)
+        with write_aside(path) as aside:
+            _write_parquet(table, aside, like=path)
+
+    def _there(self, table: Any) -> list[str]:
+        return [name for name in self.mentions if name in table.column_names]
+
+    def _naming(self, table: Any, trace: Trace) -> Mask:
+        mask = np.zeros(table.num_rows, dtype=np.bool_)
+        for name in self._there(table):
+            mask |= _is_in(table.column(name), trace.faces)
+        return mask
+
+
+@dataclass(frozen=True, kw_only=True)
 class Quarantined(Rows):
     """Records that were not imported: a row is the person's by its source and photo."""
 
@@ -152,7 +194,7 @@ def keep_rows(path: Path, keep: Mask) -> None:
         if is_arrow:
             _keep_in_arrow(path, aside, keep)
         else:
-            _keep_in_parquet(path, aside, keep)
+            _write_parquet(pq.read_table(path).filter(pa.array(keep)), aside, like=path)
 
 
 def _keep_in_arrow(path: Path, aside: Path, keep: Mask) -> None:
@@ -165,11 +207,11 @@ def _keep_in_arrow(path: Path, aside: Path, keep: Mask) -> None:
             start += batch.num_rows
 
 
-def _keep_in_parquet(path: Path, aside: Path, keep: Mask) -> None:
-    metadata = pq.read_metadata(path)
+def _write_parquet(table: Any, aside: Path, *, like: Path) -> None:
+    metadata = pq.read_metadata(like)
     compression = metadata.row_group(0).column(0).compression.lower() if metadata.num_row_groups else "zstd"
     compression = "none" if compression == "uncompressed" else compression
-    pq.write_table(pq.read_table(path).filter(pa.array(keep)), aside, compression=compression)
+    pq.write_table(table, aside, compression=compression)
 
 
 def _csv(path: Path) -> tuple[int, list[str], list[list[str]]]:

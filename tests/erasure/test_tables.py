@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from countenance.erasure.store import piece_of, piece_of_numbers
-from countenance.erasure.tables import FoundFaces, Quarantined, Rows, keep_rows, read_table
+from countenance.erasure.tables import FoundFaces, Mentioning, Quarantined, Rows, keep_rows, read_table
 from countenance.erasure.trace import SharedPhoto, Trace
 from countenance.errors import DataError
 
@@ -137,3 +137,19 @@ def test_any_selection_of_rows_is_kept_with_its_values(tmp_path_factory: pytest.
     keep_rows(path, np.array(keep))
     assert pq.read_table(path).equals(table.filter(pa.array(keep)))
     assert pq.read_metadata(path).row_group(0).column(0).compression == "ZSTD" or not any(keep)
+
+
+def test_a_row_of_another_that_names_the_person_stays_without_that_name(tmp_path: Path):
+    copies = {"face_id": ["a", "b", "c"], "near": ["b", "a", None], "far": ["x", None, "a"], "light": [1.0, 2.0, 3.0]}
+    path = tmp_path / "facts.parquet"
+    pq.write_table(pa.table(copies), path, compression="gzip")
+    store = Mentioning(name="facts", patterns=(), keys={"face_id": "face"}, mentions=("near", "far", "gone"))
+    trace = Trace(subject_id="s", faces=frozenset({"a"}))
+    found = store.find(path, trace)
+    assert found is not None and found.rows == 3
+    for _ in range(2):
+        store.erase(path, trace, {})
+        kept = {"face_id": ["b", "c"], "near": [None, None], "far": [None, None], "light": [2.0, 3.0]}
+        assert pq.read_table(path).to_pydict() == kept
+    assert pq.read_metadata(path).row_group(0).column(0).compression == "GZIP"
+    assert store.find(path, trace) is None
