@@ -28,14 +28,16 @@ from countenance.storage import write_aside
 _ROWS_AT_ONCE: Final = 65_536
 _BY_TEMPLATE: Final = {"pairs": ("first", "second"), "galleries": ("template",), "probes": ("template",)}
 CROPS: Final = "03_primary/crops"
+ARRAYS_BESIDE: Final = {"template_protocol": "template_embeddings"}
+"""Folders of protocols whose arrays lie in a folder of their own beside them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocols:
     """Template protocols as Parquet: the person's samples, the templates that are left without, and what names them.
 
-    A sample is the person's by its name: a face id, or a photo that shows nobody else who is named. The folder's arrays
-    with a row a sample are rewritten with it.
+    A sample is the person's by its name: a face id, or a photo that shows nobody else who is named. The arrays
+    with a row a sample, in its folder or in the one beside it, are rewritten with it.
     """
 
     name: str
@@ -118,8 +120,7 @@ class StoredEmbeddings:
     def is_unattributed(self, path: Path) -> bool:
         """Whether nobody can tell whose a file's rows are."""
         crops = _crops_of(path)
-        in_protocol = (path.parent / DESCRIPTION).is_file()
-        return not in_protocol and (crops is None or not self._is_of(path, crops))
+        return not _is_of_protocol(path) and (crops is None or not self._is_of(path, crops))
 
     @staticmethod
     def _is_of(path: Path, crops: CropStore) -> bool:
@@ -135,8 +136,16 @@ def _crops_of(path: Path) -> CropStore | None:
 
 
 def _arrays(folder: Path, rows: int) -> list[Path]:
-    """The arrays of a folder with so many rows."""
-    return [path for path in sorted(folder.glob("*.npy")) if len(np.load(path, mmap_mode="r")) == rows]
+    """The arrays of a protocol's folder, and of the one beside it, with so many rows."""
+    beside = ARRAYS_BESIDE.get(folder.name)
+    folders = [folder] if beside is None else [folder, folder.parent / beside]
+    paths = [path for each in folders for path in sorted(each.glob("*.npy"))]
+    return [path for path in paths if len(np.load(path, mmap_mode="r")) == rows]
+
+
+def _is_of_protocol(path: Path) -> bool:
+    beside = [path.parent.parent / name for name, arrays in ARRAYS_BESIDE.items() if arrays == path.parent.name]
+    return any((folder / DESCRIPTION).is_file() for folder in (path.parent, *beside))
 
 
 def _pieces(path: Path, theirs: NDArray[np.bool_]) -> set[bytes]:

@@ -91,9 +91,11 @@ STORES: Final[tuple[Store, ...]] = (
     # reporting: the page before the list that says whom it shows
     Pages(name="report_page", patterns=(PAGE,), shows=PICTURED),
     Documents(name="pictured_faces", patterns=(PICTURED,)),
-    # made by commands, wherever they were put
-    Protocols(name="template protocols", patterns=("**/protocol.json",)),
-    StoredEmbeddings(name="embeddings", patterns=("**/*.npy",)),
+    # made by evaluation, and by commands, wherever they were put
+    Protocols(
+        name="template protocols", patterns=("07_model_output/template_protocol/protocol.json", "**/protocol.json")
+    ),
+    StoredEmbeddings(name="embeddings", patterns=("07_model_output/template_embeddings/*.npy", "**/*.npy")),
     # the registry; a gallery, single decisions and labels that come to lie here name their columns
     Database(name="rollout store", patterns=("09_registry/rollout.db",), people={}),
     Rosters(name="rosters", patterns=(f"{ROSTERS}/*.json",)),
@@ -114,6 +116,7 @@ STORES: Final[tuple[Store, ...]] = (
             f"08_reporting/{name}"
             for name in (
                 "evaluation_report.json",
+                "template_report.json",
                 "bias_report.json",
                 "distillation_by_group.json",
                 "group_curves.json",

@@ -76,8 +76,10 @@ def paths_of(store: Store, root: Path, others: Sequence[Path] = ()) -> Iterator[
         others: all data roots; what lies in one that lies within ``root`` is not ``root``'s.
     """
     inner = [other for other in others if other != root and other.is_relative_to(root)]
+    seen: set[Path] = set()
     for pattern in store.patterns:
-        for path in sorted(root.glob(pattern)):
+        for path in sorted(set(root.glob(pattern)) - seen):
+            seen.add(path)
             if not any(path.is_relative_to(other) for other in inner):
                 yield path
 

@@ -263,32 +263,3 @@ def test_places_are_searched_as_well(world: World, tmp_path: Path):
     receipt, _ = erase_subject(both, PERSON, now=NOW)
     assert [each["place"] for each in receipt["purged"]] == ["a remote"]
     assert not (tmp_path / "remote" / "object").exists()
-
-
-def test_who_is_named_as_a_near_copy_of_somebody_else_is_erased_there_too(world: World):
-    gone = sorted(person_in(world.manifest(), PERSON).faces)
-    path = world.data / "04_feature" / "face_facts.parquet"
-    facts = pd.read_parquet(path)
-    others = ~facts["face_id"].isin(gone)
-    copies = pd.Series(None, index=facts.index, dtype="str")
-    copies[others.idxmax()] = gone[0]
-    facts.assign(near_copy_in_other_split=copies).to_parquet(path, index=False)
-    erase(world)
-    after = pd.read_parquet(path)
-    assert after["near_copy_in_other_split"].isna().all()
-    pd.testing.assert_frame_equal(after[facts.columns], facts[others].reset_index(drop=True))
-
-
-def test_the_weights_and_the_delivery_of_a_rare_group_lose_the_person(world: World):
-    manifest, room = world.manifest(), world.data / "07_model_output" / "mitigation"
-    gone = person_in(manifest, PERSON).faces
-    (room / "0a1b").mkdir(parents=True)
-    weights = pd.DataFrame({"face_id": manifest["face_id"], "weight": 1.0})
-    paths = [room / "sampling_weights.parquet", world.data / "05_model_input" / "sampling_weights.parquet"]
-    paths += [room / "0a1b" / "outputs.parquet"]
-    for path in paths:
-        weights.to_parquet(path, index=False)
-    manifest.to_parquet(room / "rare_delivery.parquet", index=False)
-    erase(world)
-    for path in [*paths, room / "rare_delivery.parquet"]:
-        assert set(pd.read_parquet(path)["face_id"]) == set(manifest["face_id"]) - gone

@@ -17,6 +17,8 @@ IMPERSONAL = {"model", "release", "champion", "previous", "policy", "policy_hash
               "previous_hash", "hash", "stage_key", "measured", "verdict", "actor", "act", "subject", "reason",
               "signature", "alias"}  # fmt: skip
 """Texts of the rollout store: of models, rollouts and operators. ``subject`` of an approval is a release."""
+IN_FOLDERS = {"crops": "/crops-00000.arrow", "template_protocol": "/protocol.json", "template_embeddings": "/some.npy"}
+"""A file of each data set that is a folder."""
 
 
 def matching(path: str) -> set[str]:
@@ -31,7 +33,7 @@ def matches(path: str, pattern: str) -> bool:
 @pytest.mark.parametrize("name", CATALOG)
 def test_every_data_set_of_the_catalog_is_in_exactly_one_store(name: str):
     path = CATALOG[name]["filepath"].removeprefix("${globals:data_root}/")
-    path = re.sub(r"\{\w+\}", "some", path) + ("/crops-00000.arrow" if name == "crops" else "")
+    path = re.sub(r"\{\w+\}", "some", path) + IN_FOLDERS.get(name, "")
     assert len(matching(path)) == 1, f"{path} is in {sorted(matching(path))}: see countenance/erasure/registry.py"
 
 
