@@ -24,13 +24,13 @@ ROWS = 120
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
 
-def base_parameters() -> dict[str, Any]:
-    """The parameters of conf/base."""
+def base_parameters(environment: str = "base") -> dict[str, Any]:
+    """The parameters of an environment, over those of conf/base."""
     from kedro.config import OmegaConfigLoader
 
     from pipelines.settings import CONFIG_LOADER_ARGS
 
-    loader = OmegaConfigLoader(str(PROJECT / "conf"), env="base", **CONFIG_LOADER_ARGS)
+    loader = OmegaConfigLoader(str(PROJECT / "conf"), env=environment, **CONFIG_LOADER_ARGS)
     parameters: dict[str, Any] = loader["parameters"]
     return parameters
 

@@ -113,7 +113,9 @@ def test_a_protected_group_that_is_missing_is_named_and_a_small_one_is_not_count
     assert np.isin(["cell", "group"], list(small)).all()
 
 
-def test_the_purposes_that_are_permitted_are_those_that_may_be_trained_for():
-    parameters = base_parameters()
+@pytest.mark.parametrize("environment", ["base", "real", "production"])
+def test_one_list_of_purposes_holds_for_validation_training_and_release(environment: str):
+    parameters = base_parameters(environment)
     permitted = parameters["validation"]["expectations"]["purpose_permitted"]["arguments"]["value_set"]
-    assert set(parameters["consent"]["purposes"]) <= set(permitted)
+    assert permitted == parameters["consent"]["purposes"]
+    assert permitted == parameters["governance"]["intended_use"]["data_purposes"]
