@@ -124,8 +124,8 @@ def test_the_tables_of_ijb_tell_time_memory_counts_and_growth():
     text = bench_ijb._tables(IJB_SPEED)
     lines = text.splitlines()
     assert lines[0] == (
-        "469,375 embeddings of 512, 23,124 templates, 15,658,489 pairs (19,557 mated), 1 thread, the quickest of 2 runs "
-        "of each"
+        "469,375 embeddings of 512, 23,124 templates, 15,658,489 pairs (19,557 mated), 1 thread, the quickest of "
+        "2 runs of each"
     )
     assert lines[3].split() == ["aggregation", "10.00", "0.500", "20.0"]
     assert lines[6].split() == ["total", "100.00", "2.000", "50.0"]
