@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,24 @@ def test_processes_of_their_own_are_measured_and_growth_too(tmp_path: Path):
     assert measured.total_ratio == pytest.approx(measured.plain.total / measured.ours.total)
     assert dict(os.environ) == before
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_of_several_runs_in_turns_the_quickest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repeats: int):
+    protocol = tmp_path / "protocol"
+    protocol.mkdir()
+    make_protocol(protocol, SMALL)
+    counted, seconds, order = run_ours(protocol), iter([5.0, 90.0, 3.0, 80.0, 4.0, 85.0]), []
+
+    def timed(way: object, folder: Path, threads: int) -> template_benchmark.Run:
+        order.append(way)
+        return replace(counted, seconds=dict.fromkeys(STAGES, next(seconds)))
+
+    monkeypatch.setattr(template_benchmark, "_in_own_process", timed)
+    measured = measure_templates(SMALL, repeats=repeats, folder=tmp_path)
+    assert order == [run_ours, run_plain] * repeats
+    assert (measured.ours.seconds["1:N"], measured.plain.seconds["1:N"]) == ((5, 90) if repeats == 1 else (3, 80))
+    assert measured.repeats == repeats
 
 
 def vanished(folder: Path) -> template_benchmark.Run:

@@ -115,13 +115,18 @@ def run_of(*seconds: float, peak: float, accepted: int = 70) -> Run:
 
 
 PLAIN, OURS = run_of(10.0, 80.0, 10.0, 4.0, peak=4000.0), run_of(0.5, 1.25, 0.25, 1.0, peak=900.0)
-IJB_SPEED = TemplateSpeed(ProtocolSize(), 1, PLAIN, OURS, ((0.5, run_of(0.3, 0.6, 0.1, 0.4, peak=600.0)), (1.0, OURS)))
+IJB_SPEED = TemplateSpeed(
+    ProtocolSize(), 1, 2, PLAIN, OURS, ((0.5, run_of(0.3, 0.6, 0.1, 0.4, peak=600.0)), (1.0, OURS))
+)
 
 
 def test_the_tables_of_ijb_tell_time_memory_counts_and_growth():
     text = bench_ijb._tables(IJB_SPEED)
     lines = text.splitlines()
-    assert lines[0] == ("469,375 embeddings of 512, 23,124 templates, 15,658,489 pairs (19,557 mated), 1 thread")
+    assert lines[0] == (
+        "469,375 embeddings of 512, 23,124 templates, 15,658,489 pairs (19,557 mated), 1 thread, the quickest of "
+        "2 runs of each"
+    )
     assert lines[3].split() == ["aggregation", "10.00", "0.500", "20.0"]
     assert lines[6].split() == ["total", "100.00", "2.000", "50.0"]
     assert lines[7].split() == ["1:N", "4.00", "1.000", "4.0"]
@@ -134,10 +139,10 @@ def test_the_tables_of_ijb_tell_time_memory_counts_and_growth():
 
 
 def test_counts_that_differ_are_told():
-    differs = TemplateSpeed(ProtocolSize(), 2, PLAIN, run_of(0.5, 1.25, 0.25, 1.0, peak=900.0, accepted=71))
+    differs = TemplateSpeed(ProtocolSize(), 2, 1, PLAIN, run_of(0.5, 1.25, 0.25, 1.0, peak=900.0, accepted=71))
     text = bench_ijb._tables(differs)
     assert "Counts are NOT identical." in text
-    assert text.splitlines()[0].endswith("2 threads")
+    assert text.splitlines()[0].endswith("2 threads, one run of each")
 
 
 def test_ijb_is_measured_and_told_as_json(capsys: pytest.CaptureFixture[str]):

@@ -22,7 +22,7 @@ from countenance.learning.teachers.configuration import ChannelOrder
 from countenance.learning.teachers.recogniser_file import RecogniserFile
 from countenance.learning.teachers.teacher import Crops, Engine
 from countenance.learning.views import CANONICAL_WARP
-from countenance.network.openvino_runtime import openvino_runtime
+from countenance.network.openvino_runtime import openvino_core, openvino_runtime
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Floats = NDArray[np.float32]
@@ -64,7 +64,7 @@ def fastest_precision() -> Precision:
 
     A CPU can also emulate bfloat16, which is slow: OpenVINO may then list it as a capability, but doesn't choose it.
     """
-    core = openvino_runtime().Core()
+    core = openvino_core()
     chosen = core.get_property("CPU", "INFERENCE_PRECISION_HINT").to_string()
     return (
         "bfloat16"
@@ -92,8 +92,7 @@ def openvino_engine(
     Raises:
         ModelError: OpenVINO can't run the network.
     """
-    openvino = openvino_runtime()
-    core = openvino.Core()
+    openvino, core = openvino_runtime(), openvino_core()
     try:
         if isinstance(network, RecogniserFile):
             name, batch = network.name, network.batch or CROPS_TOGETHER

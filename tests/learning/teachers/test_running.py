@@ -10,7 +10,7 @@ from countenance.learning.teachers.opening import open_teacher, teacher_of_netwo
 from countenance.learning.teachers.running import InputRange, fastest_precision
 from countenance.learning.views import CANONICAL_WARP, to_network_input
 from countenance.network.allinone import AllInOneNetwork
-from countenance.network.openvino_runtime import openvino_runtime
+from countenance.network.openvino_runtime import openvino_core
 from tests.learning.faces import NETWORK, pattern
 from tests.learning.recognisers import expected_features, write_recogniser
 
@@ -85,7 +85,7 @@ def test_openvino_computes_in_the_precision_asked_for_or_says_that_it_can_not(tm
     teacher = open_teacher(TeacherConfiguration(path=str(path), precision=precision, threads=1))
     if precision == "bfloat16" and fastest_precision() != "bfloat16":
         return  # emulated or refused, as the CPU has it
-    capabilities = openvino_runtime().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     if {"bfloat16": "BF16", "float16": "FP16"}[precision] in capabilities:
         assert (teacher.embed(CROPS) * expected_features(CROPS)).sum(axis=1).min() > least
     else:
