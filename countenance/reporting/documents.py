@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from math import isnan
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -57,8 +58,8 @@ def table_cell(text: Any) -> str:
 
 
 def _first_blank(value: Any, path: str) -> str | None:
-    """Path of the first field that says nothing; numbers and truth values always say something."""
-    if value is None or (isinstance(value, str) and is_blank(value)):
+    """Path of the first field that says nothing; truth values and numbers say something, but for NaN."""
+    if value is None or (isinstance(value, str) and is_blank(value)) or (isinstance(value, float) and isnan(value)):
         return path
     if isinstance(value, Mapping):
         inner = [(f"{path}.{name}" if path else str(name), entry) for name, entry in value.items()]

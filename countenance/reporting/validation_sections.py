@@ -59,8 +59,14 @@ def _finding(finding: Mapping[str, Any]) -> dict[str, Any]:
         "tone": bad if status == "bad data" else _TONES[status],
         "severity": severity,
         "detail": finding["problem"] or _breakage(finding),
-        "rows": [_row(row) for row in finding["first_rows"][:_NAMED]],
+        "rows": _rows(finding),
     }
+
+
+def _rows(finding: Mapping[str, Any]) -> list[str]:
+    named = [_row(row) for row in finding["first_rows"][:_NAMED]]
+    more = finding["broken"] - len(named)
+    return [*named, f"and {more:,} more, in validation_report.json"] if named and more > 0 else named
 
 
 def _breakage(finding: Mapping[str, Any]) -> str:

@@ -58,3 +58,10 @@ def test_numbers_and_truth_values_are_never_blank():
     assert "0" in render_document(
         "governance.md.jinja", "map", {"candidate": 0, "frameworks": FRAMEWORKS, "unused": False}
     )
+
+
+def test_what_is_not_a_number_says_nothing():
+    with pytest.raises(ModelError, match="blank field 'rate'"):
+        render_document(
+            "governance.md.jinja", "map", {"candidate": "it", "frameworks": FRAMEWORKS, "rate": float("nan")}
+        )

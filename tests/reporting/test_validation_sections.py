@@ -33,7 +33,7 @@ def test_what_needs_somebody_comes_first():
 
 def test_rows_are_named_with_their_value():
     shown = next(row for row in section()["findings"] if row["name"] == "sharp")
-    assert shown["rows"] == ["face-0001 (row 12): 1.25"]
+    assert shown["rows"] == ["face-0001 (row 12): 1.25", "and 2 more, in validation_report.json"]
 
 
 def test_the_verdict_counts_protected_groups_too():
@@ -67,3 +67,9 @@ def test_drift_is_told_in_a_sentence():
 
 def test_where_nothing_was_validated_there_is_no_section():
     assert validation_section({}, {}) is None
+
+
+def test_how_many_more_rows_there_are_is_told_where_not_all_are_shown():
+    rows = [{"row": row, "id": f"face-{row}", "value": None} for row in range(8)]
+    shown = section(findings=[finding("f", status="bad data", holds=False, broken=1040, checked=2000, first_rows=rows)])
+    assert shown["findings"][0]["rows"][-2:] == ["face-4 (row 4)", "and 1,035 more, in validation_report.json"]
