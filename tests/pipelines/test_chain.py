@@ -98,7 +98,7 @@ def test_a_release_unit_is_whole_and_its_engine_answers(finished_chain: Chain):
         assert release.cheapest().prices.maximum_fmr == 0.03
         assert engine.input_size == 32
         card = (Path(entry["folder"]) / "model_card.md").read_text()
-        assert card.startswith("---\nlicense: Apache-2.0\n")
+        assert card.startswith("---\nlicense: apache-2.0\n")
 
 
 def test_the_report_is_one_page_that_needs_nothing_from_elsewhere(finished_chain: Chain):
