@@ -74,3 +74,13 @@ def test_the_curve_marks_what_is_allowed(allowed: float | None) -> None:
     shown = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     assert ("0.1 allowed" in shown) is (allowed is not None)
     assert "false faces a photo" in shown
+
+
+def test_the_mark_of_what_is_allowed_stands_in_the_picture_where_the_curve_ends_before_it() -> None:
+    points = [(0.0, 0.3), (0.04, 0.9), (0.07, 0.99)]
+    curve = [{"false_faces_per_photo": false, "recall": recall} for false, recall in points]
+    svg = detection_plot({"detection": detection() | {"false_faces_allowed": 0.1, "curve": curve}})
+    assert svg is not None
+    (width,) = re.findall(r'<svg viewBox="0 0 ([\d.]+) ', svg)
+    (begin,) = re.findall(r'x="([\d.]+)"[^>]*>0\.1 allowed', svg)
+    assert float(begin) < 0.9 * float(width)
