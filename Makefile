@@ -31,7 +31,7 @@ help: ## this list
 demo: $(READY) ## run the whole chain and print the KPI sheet (about 8 minutes on two cores)
 	@kedro run --env $(ENV)
 
-test: $(READY) ## run the test suite (about 8 minutes)
+test: $(READY) ## run the test suite (about 12 minutes)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff, mypy --strict on the library, and the import contracts
