@@ -132,12 +132,12 @@ def _typed(table: Any, field: Any, path: Path) -> Any:
     """A column as the schema has it. The sentence of a refusal repeats no value: it may be a name."""
     try:
         return table.column(field.name).cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, ValueError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, ValueError):
         held = table.schema.field(field.name).type
         raise DataError(
             f"The manifest {path} has the column '{field.name}' of the wrong type, {held} with values that are no "
             f"{field.type}: run the ingestion pipeline again."
-        ) from error
+        ) from None  # whose text repeats the cell
 
 
 def _require_no_gap(table: Any, path: Path) -> None:
