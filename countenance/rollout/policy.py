@@ -7,22 +7,21 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from countenance.configuration import Configuration
 from countenance.rollout.ledger import canonical_json
+from countenance.rollout.policy_guards import (
+    AlphaShares,
+    Budget,
+    DriftGuard,
+    Duration,
+    ErrorBreaker,
+    LatencyGuard,
+    PositiveDuration,
+)
 
-
-def _not_negative(value: timedelta) -> timedelta:
-    if value < timedelta(0):
-        raise ValueError("a duration cannot be negative")
-    return value
-
-
-def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("a duration must be longer than zero")
-    return value
+Metric = Literal["labels", "latency", "errors", "drift"]
 
 
 def _growing_shares(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -39,8 +38,10 @@ def _named_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-Duration = Annotated[timedelta, AfterValidator(_not_negative)]
-"""Seconds as a number, or ISO 8601 text such as ``PT6H``."""
+def _asked_once(values: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("every metric must be named once")
+    return values
 
 
 class StageMinimum(Configuration):
@@ -76,6 +77,18 @@ class RolloutPolicy(Configuration):
         group_minimum: labelled requests of each guarded group without which nothing is promoted.
             Harm to a group is acted on at any number; only passing waits for this one.
         route_by: who stays with one model: a subject, or a whole site (where a gallery is shared).
+        canary_comparison: ``paired`` where both models score every request, also in the canary; ``arms`` where only
+            one of them answers, so that evidence of the canary lies between two arms.
+        alpha_split: what part of alpha each guardrail of harm may spend.
+        latency, errors, drift, budget: the limits of these guards; None switches that guard off.
+        shadow_drop: largest share of requests that the shadow may have dropped.
+        approvers: how many different names must sign where a signature is asked for; 2 means four eyes.
+        heartbeat: exposed, and no sign of life from the traffic plane for longer than this, ends in ROLLED_BACK.
+        required_metrics: without a measurement of each of these nothing goes beyond its canary step; the guards that
+            are configured are required too. See :meth:`metrics_needed`.
+        preconditions: ``required``: a canary starts only when the gallery's compatibility and the threshold are on
+            record (``preconditions.py``); ``offered``: they are checked where they are given.
+        on_active: what becomes of a new candidate while another one's rollout is active.
     """
 
     steps: Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_growing_shares)] = (0.05, 0.25, 0.5)
@@ -85,7 +98,7 @@ class RolloutPolicy(Configuration):
     step: StageMinimum = StageMinimum(labelled=500)
     bake: StageMinimum = StageMinimum(labelled=500)
     label_delay: Duration = timedelta(hours=1)
-    deadline: Annotated[timedelta, AfterValidator(_positive)] = timedelta(days=14)
+    deadline: PositiveDuration = timedelta(days=14)
     maximum_disagreement: float = Field(default=0.1, ge=0, le=1)
     maximum_unlabelled_share: float = Field(default=0.3, ge=0, lt=1)
     on_inconclusive: Literal["hold", "roll_back"] = "hold"
@@ -95,6 +108,35 @@ class RolloutPolicy(Configuration):
     guarded_groups: Annotated[tuple[str, ...], AfterValidator(_named_once)] = ()
     group_minimum: int = Field(default=100, ge=1)
     route_by: Literal["subject", "site"] = "subject"
+    canary_comparison: Literal["paired", "arms"] = "paired"
+    alpha_split: AlphaShares = AlphaShares()
+    latency: LatencyGuard | None = None
+    errors: ErrorBreaker = ErrorBreaker()
+    drift: DriftGuard | None = None
+    shadow_drop: float = Field(default=0.05, ge=0, le=1)
+    budget: Budget | None = None
+    approvers: int = Field(default=1, ge=1)
+    heartbeat: PositiveDuration | None = None
+    required_metrics: Annotated[tuple[Metric, ...], AfterValidator(_asked_once)] = ()
+    preconditions: Literal["offered", "required"] = "offered"
+    on_active: Literal["refuse", "queue", "supersede"] = "refuse"
+
+    @model_validator(mode="after")
+    def _measurable(self) -> RolloutPolicy:
+        for name, guard in (("latency", self.latency), ("drift", self.drift)):
+            if name in self.required_metrics and guard is None:
+                raise ValueError(f"required_metrics asks for {name}, which has no limits: give '{name}' its limits")
+            if guard is not None and getattr(self.alpha_split, name) == 0:
+                raise ValueError(f"'{name}' has no share of alpha: give it one in alpha_split, or leave it out")
+        if self.guarded_groups and self.alpha_split.groups == 0:
+            raise ValueError("groups are guarded without a share of alpha: give them one in alpha_split")
+        return self
+
+    def metrics_needed(self) -> tuple[Metric, ...]:
+        """Names of the metrics that must have been measured: those asked for, and those of configured guards."""
+        guarded: tuple[tuple[Metric, object], ...] = (("latency", self.latency), ("drift", self.drift))
+        also = tuple(name for name, guard in guarded if guard is not None and name not in self.required_metrics)
+        return self.required_metrics + also
 
     def policy_hash(self) -> str:
         """The sha256 (hex) of every key and value: the same policy has the same hash on every machine."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from countenance.rollout.approvals import Act, Approval
 from countenance.rollout.evidence import EvidenceState
+from countenance.rollout.preconditions import Preconditions
 
 
 class Stage(StrEnum):
@@ -53,17 +54,41 @@ class Gate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BreakerReading:
+    """What the candidate answered within ``policy.errors.window``: ``requests`` it got, ``errors`` among them."""
+
+    requests: int
+    errors: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockReading:
+    """The ``database``'s clock, and the moment of the ``last_event`` that the same database recorded."""
+
+    database: datetime
+    last_event: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All that a decision may rest on.
 
     ``registration``: hashes, signatures, licence and consent; ``offline``: the gates of the assessment.
-    ``approvals`` must have been verified (``approvals.verify``; the store does).
+    ``approvals`` must have been verified (``approvals.verify``; the store does). ``heartbeat_at``: the last sign of
+    life of the traffic plane. ``spent``: excess cost known to have been paid, in the budget's currency;
+    ``exposed_requests``: how many requests the candidate answered. None means "not measured", which never passes.
     """
 
     measured: EvidenceState
     registration: tuple[Gate, ...] = ()
     offline: tuple[Gate, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    breaker: BreakerReading | None = None
+    heartbeat_at: datetime | None = None
+    clock: ClockReading | None = None
+    spent: float = 0.0
+    exposed_requests: int = 0
+    preconditions: Preconditions | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
