@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from itertools import pairwise
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from countenance.configuration import Configuration
+from countenance.configuration import Configuration, narrow
+from countenance.errors import ConfigurationError
 from countenance.rollout.ledger import canonical_json
 from countenance.rollout.policy_guards import (
     AlphaShares,
@@ -141,3 +143,55 @@ class RolloutPolicy(Configuration):
     def policy_hash(self) -> str:
         """The sha256 (hex) of every key and value: the same policy has the same hash on every machine."""
         return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
+
+    def described(self) -> tuple[str, ...]:
+        """Sentences on the limits this policy sets, for pages and reports."""
+        said = [
+            f"The canary answers {', then '.join(f'{share:.4g}' for share in self.steps)} of the traffic.",
+            f"A harmless candidate is stopped with a chance of at most {self.alpha:g} in all, however often one looks: "
+            + ", ".join(f"{name} {self.alpha * share:.4g}" for name, share in self.alpha_split.model_dump().items())
+            + ".",
+            f"A candidate that is worse by {self.non_inferiority_margin:g} or more is promoted with a chance of at "
+            f"most {self.alpha:g}.",
+        ]
+        if self.budget is not None:
+            budget = self.budget
+            said.append(
+                f"It may cost {budget.amount:,.2f} {budget.currency} more than the champion, at "
+                f"{budget.cost_of_an_error:,.2f} an error; the next share reckons with {budget.worst_excess:.2%} more "
+                f"errors in {budget.requests_per_hour:,.0f} requests an hour for {budget.horizon}."
+            )
+        if self.heartbeat is not None:
+            said.append(f"It ends when the traffic plane is silent for longer than {self.heartbeat}.")
+        if self.metrics_needed():
+            said.append(f"Nothing goes beyond a canary step without {', '.join(self.metrics_needed())}.")
+        if self.promotion_needs_approval or self.canary_needs_approval:
+            said.append(f"Where a signature is asked for, {self.approvers} must be given, each by another name.")
+        return tuple(said)
+
+
+def read_policy(path: Path) -> RolloutPolicy:
+    """Read a policy from a YAML file of ``key: value`` lines, as ``docs/rollout_policy.yml`` shows them.
+
+    Raises:
+        ConfigurationError: when the file is missing or no such YAML, or a key is unknown, given twice or out of range.
+    """
+    import yaml
+
+    class OnceOnly(yaml.SafeLoader):
+        """Refuses a key that is given twice; YAML would silently keep the last."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+            twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+            if twice:
+                raise ConfigurationError(f"Configuration key '{twice[0]}' stands twice in {path}: keep one of them.")
+            return super().construct_mapping(node, deep)
+
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=OnceOnly)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path} cannot be read as YAML: write the policy as 'key: value' lines.") from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ConfigurationError(f"{path} holds no policy: write it as 'key: value' lines.")
+    return narrow(RolloutPolicy, values, where=str(path))
