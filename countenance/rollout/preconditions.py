@@ -47,12 +47,11 @@ class Preconditions:
         if self.re_enrolled:
             return None
         measured, required = self.cross_model_tar, self.required_tar
-        if not _a_rate(measured) or not _a_rate(required):
+        if measured is None or required is None or not 0 <= measured <= 1 or not 0 < required <= 1:
             return (
                 "Nobody measured whether the candidate's probes match the champion's gallery: measure the cross-model "
                 "TAR, or enrol the gallery again and record that."
             )
-        assert measured is not None and required is not None
         if measured < required:
             return (
                 f"The candidate's probes reach a TAR of {measured:.4f} against the champion's gallery, and "
@@ -64,7 +63,3 @@ class Preconditions:
         if self.threshold is None or not math.isfinite(self.threshold):
             return "The candidate's threshold is not recorded: calibrate it and register it with its release."
         return None
-
-
-def _a_rate(value: float | None) -> bool:
-    return value is not None and 0 <= value <= 1
