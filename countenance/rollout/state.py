@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from countenance.errors import RolloutError
 from countenance.rollout.approvals import Act, Approval
 from countenance.rollout.evidence import EvidenceState
 from countenance.rollout.preconditions import Preconditions
@@ -55,10 +56,17 @@ class Gate:
 
 @dataclass(frozen=True, kw_only=True)
 class BreakerReading:
-    """What the candidate answered within ``policy.errors.window``: ``requests`` it got, ``errors`` among them."""
+    """What the candidate was to answer within ``policy.errors.window``: ``requests``, and ``errors`` among them."""
 
     requests: int
     errors: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.errors <= self.requests:
+            raise RolloutError(
+                f"The breaker's reading has {self.errors} errors in {self.requests} requests: count every request of "
+                "the window, and each error once."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

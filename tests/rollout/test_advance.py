@@ -10,43 +10,10 @@ from countenance.rollout.actions import Abort, Promote, Reject, RequestApproval,
 from countenance.rollout.advance import aborted, advance, paused, resumed, superseded, waits_for
 from countenance.rollout.approvals import Act
 from countenance.rollout.evidence import EvidenceState, Tally
-from countenance.rollout.state import Evidence, Gate, RolloutState, Stage, registered
+from countenance.rollout.state import Evidence, Gate, RolloutState, Stage
 
-from .scenes import NOON, OFFLINE, REGISTRATION, good_evidence, measured, policy, signed
-
-HARM = measured(overall=Tally(2, 900, 60), groups={"north": Tally(2, 900, 60)})
-FRESH = registered("v2", "v1", "key", now=NOON, deadline=timedelta(hours=48))
-LATER = NOON + timedelta(hours=1)
-
-
-def evidence(state: EvidenceState | None = None, *signatures: Act, **gates: tuple[Gate, ...]) -> Evidence:
-    return Evidence(
-        measured=state or good_evidence(),
-        approvals=tuple(signed(act, "v2", LATER) for act in signatures),
-        **{"registration": REGISTRATION, "offline": OFFLINE} | gates,
-    )
-
-
-def at(stage: Stage, *, share: float = 0.0, step: int = 0, came_from: Stage | None = None) -> RolloutState:
-    return replace(FRESH, stage=stage, share=share, step=step, came_from=came_from)
-
-
-EXPOSED = (
-    at(Stage.CANARY, share=0.05),
-    at(Stage.BAKING, share=0.25, step=1),
-    at(Stage.AWAITING_APPROVAL, share=0.25, step=1, came_from=Stage.BAKING),
-    at(Stage.PAUSED, share=0.25, step=1, came_from=Stage.CANARY),
-    at(Stage.INCONCLUSIVE, share=0.25, step=1, came_from=Stage.CANARY),
-)
-UNEXPOSED = (
-    at(Stage.SHADOW),
-    at(Stage.AWAITING_APPROVAL, came_from=Stage.SHADOW),
-    at(Stage.PAUSED, came_from=Stage.SHADOW),
-    at(Stage.INCONCLUSIVE, came_from=Stage.SHADOW),
-)
-ENDED = tuple(
-    at(stage) for stage in (Stage.PROMOTED, Stage.REJECTED, Stage.ABORTED, Stage.ROLLED_BACK, Stage.SUPERSEDED)
-)
+from .machine_scenes import ENDED, EXPOSED, FRESH, HARM, UNEXPOSED, at, evidence
+from .scenes import LATER, NOON, REGISTRATION, good_evidence, measured, policy, signed
 
 
 def test_the_whole_way_from_registration_to_promotion() -> None:
