@@ -50,7 +50,7 @@ class LabelledBatch:
     def __post_init__(self) -> None:
         if len({np.shape(getattr(self, name)) for name in _COLUMNS}) != 1 or np.ndim(self.weight) != 1:
             raise RolloutError(
-                f"The columns of a batch of labels differ in length: give one entry a request in each of "
+                f"The columns of a batch of labels differ in length: give equal lengths, one entry a request, to "
                 f"{', '.join(_COLUMNS)}."
             )
         for name in ("candidate_wrong", "champion_wrong"):

@@ -1,16 +1,9 @@
-"""Evidence that may be looked at as often as one likes: betting e-processes on paired decisions.
+"""What has been seen of a rollout so far: one value of bounded size, made anew by every look.
 
-Both models score every request, so each labelled request gives x = (candidate wrong) - (champion wrong),
-one of -1, 0 and +1. An e-process is a bettor's wealth that cannot grow on average while the null
-hypothesis holds; by Ville's inequality it reaches 1/alpha with a chance of at most alpha, whenever one looks.
-Its value depends on x only through three counts, so the state is three integers and exact, and
-wealth is kept as a logarithm, so it neither overflows nor underflows.
+The formulas it is judged by are in ``statistics/``; they need counts alone (paired decisions, rates) or the wealth of
+a few bets (arms), so that the state does not grow with the number of decisions.
 
-Sources: Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting" (JRSS-B 2024),
-section 4 (capital process) and appendix (mixture over a grid of bets); Howard, Ramdas, McAuliffe & Sekhon,
-"Time-uniform, nonparametric, nonasymptotic confidence sequences" (2021).
-
-Assumption: each x has, given the past, a mean on the null's side. When the mix of groups changes
+Assumption: each request has, given the past, a mean on the null's side. When the mix of groups changes
 while a rollout runs, "non-inferior" speaks of the traffic that was seen, not of the traffic to come.
 """
 
@@ -20,142 +13,35 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from countenance.errors import RolloutError
+from countenance.rollout.batch import EvidenceBatch, LabelledBatch, Served
 from countenance.rollout.ledger import canonical_json
+from countenance.rollout.statistics.arm_tally import ArmTally, folded_arms
+from countenance.rollout.statistics.paired import HARM_BETS, NON_INFERIORITY_BETS, log_excess, log_harm
+from countenance.rollout.statistics.paired import log_non_inferiority as log_non_inferiority
+from countenance.rollout.statistics.several import e_benjamini_hochberg, log_any
+from countenance.rollout.statistics.weighing import ByWeight, Scale, Tally, Weighed, counted
 
-Counts = int | NDArray[np.integer[Any]]
+if TYPE_CHECKING:
+    from countenance.rollout.policy import RolloutPolicy
 
-HARM_BETS: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Shares of the wealth put on "the next discordant pair is worse"; each within (0, 1)."""
-
-NON_INFERIORITY_BETS: tuple[float, ...] = (0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8)
-"""Shares of the largest safe bet 1 / (1 - delta); each within (0, 1)."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Labelled requests by outcome: the candidate was ``better`` (x = -1), the ``same`` or ``worse`` (x = +1)."""
-
-    better: int = 0
-    same: int = 0
-    worse: int = 0
-
-    @property
-    def labelled(self) -> int:
-        """How many labelled requests were counted."""
-        return self.better + self.same + self.worse
-
-    @property
-    def discordant(self) -> int:
-        """How many of them one model got right and the other wrong."""
-        return self.better + self.worse
-
-    def plus(self, differences: NDArray[np.int8]) -> Tally:
-        """This tally with ``differences`` (shape [N], values -1, 0, +1) counted in."""
-        better, worse = int((differences < 0).sum()), int((differences > 0).sum())
-        same = len(differences) - better - worse
-        return Tally(self.better + better, self.same + same, self.worse + worse)
-
-
-def log_harm(better: Counts, worse: Counts, bets: tuple[float, ...] = HARM_BETS) -> NDArray[np.float64]:
-    """Log e-value against "the candidate is not worse" (H0: p_c - p_b <= 0), from discordant pairs only.
-
-    E = mean over bets l of (1 + l)^worse * (1 - l)^better.
-
-    Args:
-        better, worse: counts of discordant pairs, of any one broadcastable shape [...].
-        bets: each within (0, 1).
-
-    Returns:
-        The natural logarithm of E, shape [...]. Zero when nothing was seen.
-    """
-    grid = np.asarray(bets, dtype=np.float64)
-    wealth = np.multiply.outer(worse, np.log1p(grid)) + np.multiply.outer(better, np.log1p(-grid))
-    return np.asarray(np.logaddexp.reduce(wealth, axis=-1) - np.log(len(grid)))
-
-
-def log_non_inferiority(
-    better: Counts, same: Counts, worse: Counts, *, margin: float, bets: tuple[float, ...] = NON_INFERIORITY_BETS
-) -> NDArray[np.float64]:
-    """Log e-value against "the candidate is worse by the margin or more" (H0: p_c - p_b >= delta).
-
-    E = mean over bets c of the product of 1 - l (x_i - delta), with l = c / (1 - delta), which stays positive
-    for every x in [-1, 1].
-
-    Args:
-        better, same, worse: counts of labelled requests, of one broadcastable shape [...].
-        margin: delta, within (0, 1).
-        bets: each within (0, 1).
-
-    Returns:
-        The natural logarithm of E, shape [...]. Zero when nothing was seen.
-    """
-    stakes = np.asarray(bets, dtype=np.float64) / (1 - margin)
-    wealth = (
-        np.multiply.outer(better, np.log1p(stakes * (1 + margin)))
-        + np.multiply.outer(same, np.log1p(stakes * margin))
-        + np.multiply.outer(worse, np.log1p(-stakes * (1 - margin)))
-    )
-    return np.asarray(np.logaddexp.reduce(wealth, axis=-1) - np.log(len(stakes)))
-
-
-def log_excess(
-    better: Counts, same: Counts, worse: Counts, *, margin: float, bets: tuple[float, ...] = HARM_BETS
-) -> NDArray[np.float64]:
-    """Log e-value against "the candidate's rate exceeds the champion's by no more than ``margin``".
-
-    The mirror image of :func:`log_non_inferiority`: E = mean over bets of prod(1 + l (x - margin)), with l below
-    1 / (1 + margin), for x = -1 (champion wrong), 0, +1 (candidate wrong); E[x] <= margin under the null, so E is a
-    test martingale (Waudby-Smith & Ramdas, "Estimating means of bounded random variables by betting", 2024).
-
-    Args:
-        better, same, worse: how often x was -1, 0 and +1, shape [...].
-        margin: within [0, 1).
-        bets: fractions of the largest stake.
-
-    Returns:
-        The natural logarithm of E, shape [...]. Zero when nothing was seen.
-    """
-    stakes = np.asarray(bets, dtype=np.float64) / (1 + margin)
-    wealth = (
-        np.multiply.outer(better, np.log1p(-stakes * (1 + margin)))
-        + np.multiply.outer(same, np.log1p(-stakes * margin))
-        + np.multiply.outer(worse, np.log1p(stakes * (1 - margin)))
-    )
-    return np.asarray(np.logaddexp.reduce(wealth, axis=-1) - np.log(len(stakes)))
-
-
-def log_any(log_e_values: NDArray[np.float64]) -> float:
-    """Log e-value against "no group is harmed": the average of the groups' e-values (shape [G], G >= 1)."""
-    return float(np.logaddexp.reduce(log_e_values) - np.log(len(log_e_values)))
-
-
-def e_benjamini_hochberg(log_e_values: NDArray[np.float64], alpha: float) -> NDArray[np.intp]:
-    """Which hypotheses to reject so that the false discovery rate is at most ``alpha``, whatever their dependence.
-
-    The k largest e-values are rejected, k the largest with k * e_(k) / G >= 1 / alpha (Wang & Ramdas,
-    "False discovery rate control with e-values", JRSS-B 2022, definition of e-BH).
-
-    Args:
-        log_e_values: natural logarithms, shape [G].
-        alpha: within (0, 1).
-
-    Returns:
-        Positions of the rejected, largest e-value first; empty when none is.
-    """
-    order = np.argsort(-log_e_values, kind="stable")
-    count = len(order)
-    if count == 0:
-        return order
-    ranks = np.arange(1, count + 1)
-    reached = np.log(ranks) + log_e_values[order] - np.log(count) >= -np.log(alpha)
-    rejected = int(ranks[reached].max()) if reached.any() else 0
-    return order[:rejected]
+__all__ = [
+    "HARM_BETS",
+    "NON_INFERIORITY_BETS",
+    "EvidenceState",
+    "Tally",
+    "e_benjamini_hochberg",
+    "evidence_key",
+    "log_any",
+    "log_excess",
+    "log_harm",
+    "log_non_inferiority",
+]
 
 
 def evidence_key(candidate: str, champion: str, thresholds: Mapping[str, float], policy_hash: str) -> str:
@@ -176,24 +62,120 @@ def evidence_key(candidate: str, champion: str, thresholds: Mapping[str, float],
 class EvidenceState:
     """All that has been seen so far; a value, made anew by every batch.
 
-    ``scored``: requests that both models scored; ``disagreed``: those they decided differently on;
-    ``due``: those old enough for their label to count. ``labelled_by_stage`` counts labelled requests by
-    the stage in which they *arrived* (``RolloutState.stage_key``). ``false_matches`` counts each group's
-    non-mated requests alone: an error there is a stranger who was let in.
+    ``scored``, ``disagreed``, ``shadow_dropped``, ``due``, ``due_by_candidate``, ``served``, ``tail_watched`` and
+    ``tail_above`` are sums of what :class:`EvidenceBatch` brought; ``due_disagreed`` too, and None (unknown) once a
+    batch with due requests did not know it. ``overall`` counts labelled requests that both models scored.
+    ``labelled_by_stage`` counts labelled requests by the stage in which they *arrived* (``RolloutState.stage_key``),
+    ``labelled_by_candidate`` those the candidate answered. ``false_matches`` counts each group's non-mated requests
+    alone: an error there is a stranger who was let in.
+
+    ``scale`` and ``light`` hold what audits with different probabilities add (``statistics/weighing.py``); ``light`` is
+    keyed by stratum: ``overall``, ``group NAME``, ``strangers NAME``; ``discordant_weight`` is the sum of weights of
+    labelled discordant requests. ``arms`` has the same keys, and is filled where the policy compares arms.
     """
 
     key: str
     scored: int = 0
     disagreed: int = 0
     due: int = 0
-    overall: Tally = Tally()
+    overall: Tally = field(default_factory=Tally)
     groups: Mapping[str, Tally] = field(default_factory=dict)
     false_matches: Mapping[str, Tally] = field(default_factory=dict)
     labelled_by_stage: Mapping[str, int] = field(default_factory=dict)
+    shadow_dropped: int = 0
+    due_by_candidate: int = 0
+    due_disagreed: float | None = None
+    labelled_by_candidate: int = 0
+    discordant_weight: float = 0.0
+    served: Mapping[str, Served] = field(default_factory=dict)
+    tail_watched: int = 0
+    tail_above: int = 0
+    scale: Scale = field(default_factory=Scale)
+    light: Mapping[str, ByWeight] = field(default_factory=dict)
+    arms: Mapping[str, ArmTally] = field(default_factory=dict)
+
+    @property
+    def labelled(self) -> int:
+        """Labelled requests that are evidence: scored by both models, or answered in one of the arms."""
+        between = self.arms.get("overall", ArmTally())
+        return self.overall.labelled + int(between.seen.candidate_seen) + int(between.seen.champion_seen)
+
+    def weighed(self, stratum: str = "overall") -> Weighed:
+        """Paired counts of ``overall``, ``group NAME`` or ``strangers NAME``, by relative weight."""
+        kind, _, name = stratum.partition(" ")
+        tallies = {"group": self.groups, "strangers": self.false_matches}.get(kind, {})
+        tally = self.overall if kind == "overall" else tallies.get(name, Tally())
+        return Weighed.of(tally, self.light.get(stratum, {}))
+
+    def folded(self, batch: EvidenceBatch, policy: RolloutPolicy) -> EvidenceState:
+        """The state after one more look; its cost grows with the batch alone.
+
+        Raises:
+            RolloutError: when audits have too many different probabilities, or, between arms, two in one look.
+        """
+        served = dict(self.served)
+        for model, more in batch.served.items():
+            served[model] = served.get(model, Served()).plus(more)
+        return replace(
+            self._with_pairs(batch.labelled, between_arms=policy.canary_comparison == "arms"),
+            scored=self.scored + batch.scored,
+            disagreed=self.disagreed + batch.disagreed,
+            due=self.due + batch.due,
+            shadow_dropped=self.shadow_dropped + batch.shadow_dropped,
+            due_by_candidate=self.due_by_candidate + batch.due_by_candidate,
+            due_disagreed=self._due_disagreed(batch),
+            served=served,
+            tail_watched=self.tail_watched + batch.tail_watched,
+            tail_above=self.tail_above + batch.tail_above,
+            arms=folded_arms(self.arms, batch.labelled, policy) if policy.canary_comparison == "arms" else self.arms,
+        )
+
+    def _due_disagreed(self, batch: EvidenceBatch) -> float | None:
+        if batch.due == 0:
+            return self.due_disagreed
+        known = self.due == 0 or self.due_disagreed is not None
+        return (self.due_disagreed or 0.0) + batch.due_disagreed if known and batch.due_disagreed is not None else None
+
+    def _with_pairs(self, batch: LabelledBatch, *, between_arms: bool) -> EvidenceState:
+        paired = batch.paired
+        evidence = paired | (batch.single if between_arms else False)
+        by_stage = dict(self.labelled_by_stage)
+        for stage in sorted(set(batch.stage[evidence])):
+            by_stage[stage] = by_stage.get(stage, 0) + int((batch.stage[evidence] == stage).sum())
+        x = (batch.candidate_wrong - batch.champion_wrong)[paired].astype(np.int8)
+        groups, mated, weights = batch.group[paired], batch.mated[paired], batch.weight[paired]
+        scale = self.scale.grown(weights, x)
+        keys = scale.named(weights, x)
+        light = {"overall": counted(self.light.get("overall", {}), keys, x)}
+        by_group, strangers = dict(self.groups), dict(self.false_matches)
+        for name in sorted({name for name in groups if name is not None}):
+            for stratum, tallies, rows in (
+                (f"group {name}", by_group, groups == name),
+                (f"strangers {name}", strangers, (groups == name) & ~mated),
+            ):
+                tallies[name] = tallies.get(name, Tally()).plus(x[rows])
+                light[stratum] = counted(self.light.get(stratum, {}), keys[rows], x[rows])
+        return replace(
+            self,
+            overall=self.overall.plus(x),
+            groups=by_group,
+            false_matches=strangers,
+            labelled_by_stage=by_stage,
+            labelled_by_candidate=self.labelled_by_candidate + int((evidence & batch.by_candidate).sum()),
+            discordant_weight=self.discordant_weight + float(weights[x != 0].sum()),
+            scale=scale,
+            light={**self.light, **{stratum: tallies for stratum, tallies in light.items() if tallies}},
+        )
 
     def with_scored(self, *, scored: int, disagreed: int, due: int) -> EvidenceState:
         """The state after more requests were scored and more have become old enough; needs no label."""
-        return replace(self, scored=self.scored + scored, disagreed=self.disagreed + disagreed, due=self.due + due)
+        return replace(
+            self,
+            scored=self.scored + scored,
+            disagreed=self.disagreed + disagreed,
+            due=self.due + due,
+            due_disagreed=None,
+        )
 
     def with_labelled(
         self,
@@ -202,7 +184,7 @@ class EvidenceState:
         stages: NDArray[np.object_],
         mated: NDArray[np.bool_],
     ) -> EvidenceState:
-        """The state after more labels have matured.
+        """The state after more labels have matured, of requests that were all to be labelled.
 
         Args:
             differences: x per request, shape [N], values -1, 0, +1.
@@ -213,26 +195,18 @@ class EvidenceState:
         Raises:
             RolloutError: when the four differ in length or a difference is none of -1, 0 and +1.
         """
-        if not len(differences) == len(groups) == len(stages) == len(mated):
-            raise RolloutError(
-                "Differences, groups, stages and truths must have one entry a request: give four equal lengths."
-            )
         if len(differences) and int(np.abs(differences).max()) > 1:
             raise RolloutError("A paired difference must be -1, 0 or +1: give losses of 0 and 1.")
-        by_group, strangers, by_stage = dict(self.groups), dict(self.false_matches), dict(self.labelled_by_stage)
-        for name in sorted({name for name in groups if name is not None}):
-            theirs = groups == name
-            by_group[name] = by_group.get(name, Tally()).plus(differences[theirs])
-            strangers[name] = strangers.get(name, Tally()).plus(differences[theirs & ~mated])
-        for stage in sorted(set(stages)):
-            by_stage[stage] = by_stage.get(stage, 0) + int((stages == stage).sum())
-        return replace(
-            self,
-            overall=self.overall.plus(differences),
-            groups=by_group,
-            false_matches=strangers,
-            labelled_by_stage=by_stage,
+        batch = LabelledBatch(
+            candidate_wrong=np.asarray(differences > 0).astype(np.int8),
+            champion_wrong=np.asarray(differences < 0).astype(np.int8),
+            by_candidate=np.zeros(len(differences), np.bool_),
+            group=groups,
+            stage=stages,
+            mated=mated,
+            weight=np.ones(len(differences)),
         )
+        return self._with_pairs(batch, between_arms=False)
 
     def to_json(self) -> str:
         """Canonical JSON; ``from_json`` gives an equal state back."""
@@ -240,13 +214,27 @@ class EvidenceState:
 
     @classmethod
     def from_json(cls, text: str) -> EvidenceState:
-        """Read what ``to_json`` wrote."""
-        values = json.loads(text)
+        """Read what ``to_json`` wrote, of this release or an earlier one."""
+        values: dict[str, Any] = json.loads(text)
+        overall = Tally(**values["overall"])
+        earlier: dict[str, Any] = {
+            "discordant_weight": float(overall.discordant),
+            "scale": {"all": float(overall.labelled > 0), "discordant": float(overall.discordant > 0)},
+        }
+        values = earlier | values
         return cls(
             **values
             | {
-                "overall": Tally(**values["overall"]),
-                "groups": {name: Tally(**tally) for name, tally in values["groups"].items()},
-                "false_matches": {name: Tally(**tally) for name, tally in values["false_matches"].items()},
+                "overall": overall,
+                "groups": _tallies(values["groups"]),
+                "false_matches": _tallies(values["false_matches"]),
+                "served": {name: Served(**counts) for name, counts in values.get("served", {}).items()},
+                "scale": Scale(**values["scale"]),
+                "light": {stratum: _tallies(tallies) for stratum, tallies in values.get("light", {}).items()},
+                "arms": {name: ArmTally.from_dict(tally) for name, tally in values.get("arms", {}).items()},
             }
         )
+
+
+def _tallies(values: Mapping[str, Mapping[str, int]]) -> dict[str, Tally]:
+    return {name: Tally(**tally) for name, tally in values.items()}

@@ -7,41 +7,26 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from countenance.rollout.evidence import (
-    EvidenceState,
-    Tally,
-    e_benjamini_hochberg,
-    log_any,
-    log_excess,
-    log_harm,
-    log_non_inferiority,
-)
+from countenance.rollout.evidence import EvidenceState, Tally, e_benjamini_hochberg, log_any
 from countenance.rollout.policy import RolloutPolicy
+from countenance.rollout.statistics.alpha import AlphaSplit
+from countenance.rollout.statistics.guardrails import (
+    ArmsVerdict,
+    GuardVerdict,
+    harm_of_groups,
+    judge_arms,
+    judge_drift,
+    judge_latency,
+    labelled_of_group,
+    log_overall_harm,
+    log_overall_non_inferiority,
+    never_measured,
+)
+from countenance.rollout.statistics.worst_case import Interval, worst_case
 
-
-@dataclass(frozen=True, kw_only=True)
-class AlphaSplit:
-    """How alpha is divided over the guardrails (union bound).
-
-    ``overall_harm`` + ``group_harm`` = alpha bounds the chance of stopping a candidate that harms nobody.
-    ``non_inferiority`` = alpha bounds, by itself, the chance of promoting one that is worse by the margin:
-    no candidate can be both "not worse" and "worse by the margin", so the two need not share.
-    """
-
-    overall_harm: float
-    group_harm: float
-    non_inferiority: float
-
-    @classmethod
-    def of(cls, policy: RolloutPolicy) -> AlphaSplit:
-        """Halves for overall and group harm; all of it for overall harm when no group is guarded."""
-        guarded = bool(policy.guarded_groups)
-        return cls(
-            overall_harm=policy.alpha / 2 if guarded else policy.alpha,
-            group_harm=policy.alpha / 2 if guarded else 0.0,
-            non_inferiority=policy.alpha,
-        )
+__all__ = ["AlphaSplit", "ArmsVerdict", "GroupVerdict", "GuardVerdict", "Interval", "Verdict", "judge", "plain_e_value"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +34,16 @@ class GroupVerdict:
     """One guarded group: its log e-value for harm (natural), its counts, and what follows from them.
 
     The e-value is the average of two: against "no more errors than the champion", and against "no more false matches
-    than the champion's plus the tolerance". ``false_matches`` counts the group's non-mated requests alone.
+    than the champion's plus the tolerance"; between arms, of these two and the same two between arms. The tallies
+    count pairs alone, and ``false_matches`` the group's non-mated requests; ``labelled`` counts pairs and the smaller
+    of the two arms.
     """
 
     name: str
     log_harm: float
     tally: Tally
     false_matches: Tally
+    labelled: int
     verdict: Literal["harmed", "clear", "insufficient"]
 
 
@@ -63,8 +51,14 @@ class GroupVerdict:
 class Verdict:
     """Everything a look found, in natural logarithms of e-values, with the alpha each is judged at.
 
+    ``log_harm`` and ``log_non_inferiority`` are about all traffic: from pairs, or, where the policy compares arms,
+    ``log_harm`` is the average of pairs and arms, and ``log_non_inferiority`` comes from arms alone.
     ``log_group_harm`` ("any group") is the average over *all* guarded groups, an unseen one counting as 1; it is
-    None when no group is guarded. ``disagreement`` and ``unlabelled_share`` are None while nothing can be divided.
+    None when no group is guarded. ``disagreement``, ``unlabelled_share`` and ``shadow_drop`` are None while nothing
+    can be divided. ``missing`` names required metrics that were never measured.
+
+    ``worst_case`` bounds p_c - p_b with every unlabelled due request counted against the candidate (``upper``) or for
+    it (``lower``). ``excess_upper`` is that upper bound, 0 at least, for reckoning with money: 1 when nothing was seen.
     """
 
     alpha: AlphaSplit
@@ -76,6 +70,13 @@ class Verdict:
     log_non_inferiority: float
     log_group_harm: float | None
     groups: tuple[GroupVerdict, ...]
+    arms: ArmsVerdict | None
+    latency: GuardVerdict | None
+    drift: GuardVerdict | None
+    shadow_drop: float | None
+    missing: tuple[str, ...]
+    worst_case: Interval
+    excess_upper: float
 
     @property
     def harmed_overall(self) -> bool:
@@ -89,7 +90,7 @@ class Verdict:
 
     @property
     def non_inferior(self) -> bool:
-        """Whether "worse by the margin or more" was refuted."""
+        """Whether "worse by the margin or more" was refuted by the requests that have a label."""
         return self.log_non_inferiority >= -math.log(self.alpha.non_inferiority)
 
     def harm(self) -> str | None:
@@ -113,6 +114,12 @@ class Verdict:
                 f"harm to group {listed} (e-value over all groups {plain_e_value(self.log_group_harm)}, "
                 f"limit {1 / self.alpha.group_harm:.0f})"
             )
+        for guard, what in (
+            (self.latency, "it is slow more often than tolerated"),
+            (self.drift, "its non-mated scores are in the tail more often than was measured offline"),
+        ):
+            if guard is not None and guard.tripped:
+                parts.append(f"{what} (e-value {plain_e_value(guard.log_e_value)}, limit {1 / guard.alpha:.0f})")
         return f"Harm was shown: {' and '.join(parts)}." if parts else None
 
     def insufficient_groups(self) -> tuple[str, ...]:
@@ -132,46 +139,46 @@ def plain_e_value(log_e_value: float) -> str:
 def judge(evidence: EvidenceState, policy: RolloutPolicy) -> Verdict:
     """Weigh ``evidence`` under ``policy``; pure, and valid however often it is asked."""
     alpha = AlphaSplit.of(policy)
-    overall = evidence.overall
-    groups = _judge_groups(evidence, policy, alpha)
+    harm = harm_of_groups(evidence, policy)
+    bounds = worst_case(evidence, policy)
+    shadowed = evidence.scored + evidence.shadow_dropped
     return Verdict(
         alpha=alpha,
-        labelled=overall.labelled,
-        discordant=overall.discordant,
+        labelled=evidence.labelled,
+        discordant=evidence.overall.discordant,
         disagreement=evidence.disagreed / evidence.scored if evidence.scored else None,
-        unlabelled_share=1 - overall.labelled / evidence.due if evidence.due else None,
-        log_harm=float(log_harm(overall.better, overall.worse)),
-        log_non_inferiority=float(
-            log_non_inferiority(overall.better, overall.same, overall.worse, margin=policy.non_inferiority_margin)
-        ),
-        log_group_harm=log_any(np.array([group.log_harm for group in groups])) if groups else None,
-        groups=groups,
+        unlabelled_share=max(1 - evidence.labelled / evidence.due, 0.0) if evidence.due else None,
+        log_harm=log_overall_harm(evidence, policy),
+        log_non_inferiority=log_overall_non_inferiority(evidence, policy),
+        log_group_harm=log_any(harm) if len(harm) else None,
+        groups=_judge_groups(evidence, policy, harm, alpha),
+        arms=judge_arms(evidence, policy),
+        latency=judge_latency(evidence, policy, alpha),
+        drift=judge_drift(evidence, policy, alpha),
+        shadow_drop=evidence.shadow_dropped / shadowed if shadowed else None,
+        missing=never_measured(evidence, policy),
+        worst_case=bounds,
+        excess_upper=max(bounds.upper, 0.0),
     )
 
 
-def _judge_groups(evidence: EvidenceState, policy: RolloutPolicy, alpha: AlphaSplit) -> tuple[GroupVerdict, ...]:
-    if not policy.guarded_groups:
-        return ()
-    tallies = [evidence.groups.get(name, Tally()) for name in policy.guarded_groups]
-    strangers = [evidence.false_matches.get(name, Tally()) for name in policy.guarded_groups]
-    errors = log_harm(np.array([tally.better for tally in tallies]), np.array([tally.worse for tally in tallies]))
-    excess = log_excess(
-        np.array([tally.better for tally in strangers]),
-        np.array([tally.same for tally in strangers]),
-        np.array([tally.worse for tally in strangers]),
-        margin=policy.false_match_tolerance,
-    )
-    logs = np.logaddexp(errors, excess) - math.log(2)
-    harmed = set(e_benjamini_hochberg(logs, alpha.group_harm).tolist())
-    return tuple(
-        GroupVerdict(
-            name=name,
-            log_harm=float(logs[index]),
-            tally=tally,
-            false_matches=strangers[index],
-            verdict="harmed"
-            if index in harmed
-            else ("clear" if tally.labelled >= policy.group_minimum else "insufficient"),
+def _judge_groups(
+    evidence: EvidenceState, policy: RolloutPolicy, harm: NDArray[np.float64], alpha: AlphaSplit
+) -> tuple[GroupVerdict, ...]:
+    harmed = set(e_benjamini_hochberg(harm, alpha.group_harm).tolist()) if len(harm) else set()
+    verdicts = []
+    for index, name in enumerate(policy.guarded_groups):
+        labelled = labelled_of_group(evidence, name)
+        verdicts.append(
+            GroupVerdict(
+                name=name,
+                log_harm=float(harm[index]),
+                tally=evidence.groups.get(name, Tally()),
+                false_matches=evidence.false_matches.get(name, Tally()),
+                labelled=labelled,
+                verdict="harmed"
+                if index in harmed
+                else ("clear" if labelled >= policy.group_minimum else "insufficient"),
+            )
         )
-        for index, (name, tally) in enumerate(zip(policy.guarded_groups, tallies, strict=True))
-    )
+    return tuple(verdicts)

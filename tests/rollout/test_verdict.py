@@ -9,14 +9,22 @@ from countenance.rollout.verdict import AlphaSplit, judge, plain_e_value
 from .scenes import measured, policy
 
 
-def test_alpha_is_halved_over_overall_and_group_harm() -> None:
-    split = AlphaSplit.of(policy(alpha=0.04))
-    assert (split.overall_harm, split.group_harm, split.non_inferiority) == (0.02, 0.02, 0.04)
+def test_alpha_is_shared_out_as_the_policy_says() -> None:
+    guards = {"latency": {"limit_ms": 200, "tolerated": 0.01}, "drift": {"tail_score": 0.5, "tolerated": 0.001}}
+    split = AlphaSplit.of(policy(alpha=0.04, **guards))
+    assert (split.overall_harm, split.group_harm) == (pytest.approx(0.016), pytest.approx(0.012))
+    assert (split.latency, split.drift, split.non_inferiority) == (pytest.approx(0.006), pytest.approx(0.006), 0.04)
+
+
+def test_shares_of_guards_that_are_off_go_to_the_others_in_proportion() -> None:
+    split = AlphaSplit.of(policy(alpha=0.07))
+    assert (split.overall_harm, split.group_harm) == (pytest.approx(0.04), pytest.approx(0.03))
+    assert (split.latency, split.drift) == (0.0, 0.0)
 
 
 def test_without_guarded_groups_overall_harm_has_all_of_alpha() -> None:
     split = AlphaSplit.of(policy(alpha=0.04, guarded_groups=()))
-    assert (split.overall_harm, split.group_harm) == (0.04, 0.0)
+    assert (split.overall_harm, split.group_harm) == (pytest.approx(0.04), 0.0)
 
 
 def test_nothing_seen_is_neither_harm_nor_a_pass() -> None:
@@ -29,7 +37,7 @@ def test_nothing_seen_is_neither_harm_nor_a_pass() -> None:
 
 def test_a_worse_candidate_is_named_with_its_e_value_and_limit() -> None:
     sentence = judge(measured(overall=Tally(5, 900, 40)), policy()).harm()
-    assert sentence is not None and "worse than the champion" in sentence and "limit 40" in sentence
+    assert sentence is not None and "worse than the champion" in sentence and "limit 35" in sentence
 
 
 def test_harm_to_one_group_is_found_and_named_while_the_whole_looks_fine() -> None:
