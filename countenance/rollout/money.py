@@ -25,7 +25,7 @@ def excess_cost(budget: Budget, evidence: Evidence, verdict: Verdict) -> float:
     Exposed requests * c * min(Delta_max, upper bound of the excess), or what is known to have been paid where that is
     more.
     """
-    excess = min(budget.worst_excess, max(0.0, getattr(verdict, "excess_upper", 1.0)))
+    excess = min(budget.worst_excess, max(0.0, verdict.excess_upper))
     return max(evidence.spent, evidence.exposed_requests * budget.cost_of_an_error * excess)
 
 

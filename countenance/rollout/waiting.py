@@ -43,7 +43,7 @@ def missing_evidence(
 ) -> tuple[str, ...]:
     """Sentences on the evidence that a state from SHADOW on lacks, apart from its dwell and its signatures."""
     missing = list(_labels(state, evidence, verdict, policy))
-    dropped = getattr(verdict, "shadow_drop", None)
+    dropped = verdict.shadow_drop
     if dropped is not None and dropped > policy.shadow_drop:
         missing.append(f"The shadow dropped {dropped:.1%} of the requests; at most {policy.shadow_drop:.1%} may be.")
     if state.base is Stage.SHADOW:
@@ -123,7 +123,7 @@ def _before_exposure(
 
 
 def _while_exposed(verdict: Verdict, policy: RolloutPolicy) -> list[str]:
-    missing = [f"{_METRICS[name]}, and the policy requires it ({name})." for name in getattr(verdict, "missing", ())]
+    missing = [f"{_METRICS[name]}, and the policy requires it ({name})." for name in verdict.missing]
     if not verdict.non_inferior:
         missing.append(
             f"Non-inferiority by {policy.non_inferiority_margin:g} is not shown yet (e-value "
@@ -137,11 +137,11 @@ def _before_promotion(verdict: Verdict, policy: RolloutPolicy) -> list[str]:
         f"Group '{name}' has fewer than {policy.group_minimum} labelled requests."
         for name in verdict.insufficient_groups()
     ]
-    worst = getattr(verdict, "worst_case", None)
-    if worst is not None and worst.upper >= policy.non_inferiority_margin:
+    worst = verdict.worst_case
+    if worst.upper > policy.non_inferiority_margin:
         missing.append(
             f"Were every missing label an error of the candidate, its error rate could be {worst.upper:.2%} above the "
-            f"champion's; below {policy.non_inferiority_margin:.2%} is needed."
+            f"champion's; at most {policy.non_inferiority_margin:.2%} may be."
         )
     return missing
 
