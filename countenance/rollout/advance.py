@@ -23,7 +23,7 @@ from countenance.rollout.money import excess_cost, next_share
 from countenance.rollout.policy import RolloutPolicy
 from countenance.rollout.state import ClockReading, Evidence, RolloutState, Stage, failed_gates
 from countenance.rollout.verdict import Verdict, judge, plain_e_value
-from countenance.rollout.waiting import following_step, signers, waits_for
+from countenance.rollout.waiting import following_step, signers, still_missing, waits_for
 
 __all__ = ["Move", "aborted", "advance", "paused", "resumed", "stopped", "superseded", "waits_for"]
 
@@ -62,11 +62,11 @@ def advance(state: RolloutState, evidence: Evidence, policy: RolloutPolicy, now:
     if state.stage is Stage.INCONCLUSIVE:
         return _settle_inconclusive(state, policy, now)
     if now >= state.deadline_at:
-        return _inconclusive(state, evidence, policy, now)
+        return _inconclusive(state, still_missing(state, evidence, verdict, policy, now), now)
     failed = _failed(state, evidence)
     if failed:
         return _entered(state, Stage.REJECTED, " ".join(failed), now), (Reject(state.release),)
-    if waits_for(state, evidence, policy, now):
+    if still_missing(state, evidence, verdict, policy, now):
         return state, ()
     return _forward(state, evidence, verdict, policy, now)
 
@@ -213,9 +213,8 @@ def _asked(state: RolloutState, act: Act, now: datetime) -> Move:
     return _aside(state, Stage.AWAITING_APPROVAL, reason, now), (RequestApproval(state.release, act),)
 
 
-def _inconclusive(state: RolloutState, evidence: Evidence, policy: RolloutPolicy, now: datetime) -> Move:
-    missing = " ".join(waits_for(state, evidence, policy, now)) or "The next look came too late."
-    reason = f"The deadline passed in {state.base}. {missing}"
+def _inconclusive(state: RolloutState, missing: tuple[str, ...], now: datetime) -> Move:
+    reason = f"The deadline passed in {state.base}. {' '.join(missing) or 'The next look came too late.'}"
     return _aside(state, Stage.INCONCLUSIVE, reason, now), (Notify(state.release, reason),)
 
 

@@ -20,6 +20,13 @@ _METRICS = {
 
 def waits_for(state: RolloutState, evidence: Evidence, policy: RolloutPolicy, now: datetime) -> tuple[str, ...]:
     """Sentences on everything that is missing before the rollout may go forward; empty when nothing is."""
+    return still_missing(state, evidence, judge(evidence.measured, policy), policy, now)
+
+
+def still_missing(
+    state: RolloutState, evidence: Evidence, verdict: Verdict, policy: RolloutPolicy, now: datetime
+) -> tuple[str, ...]:
+    """:func:`waits_for` where the verdict is known already."""
     if state.stage.ended:
         return ()
     if state.stage is Stage.PAUSED:
@@ -30,15 +37,14 @@ def waits_for(state: RolloutState, evidence: Evidence, policy: RolloutPolicy, no
         return unmet_gates(evidence.registration, "registration")
     if state.stage is Stage.VALIDATING:
         return unmet_gates(evidence.offline, "offline") + _preconditions(evidence, policy, required=False)
-    verdict = judge(evidence.measured, policy)
-    missing = missing_evidence(state, evidence, verdict, policy, now)
+    missing = _missing_evidence(state, evidence, verdict, policy, now)
     if state.stage is Stage.AWAITING_APPROVAL:
         return missing + _missing_approvals(state, evidence, policy, now)
     left = (state.entered_at + _minimum(state, policy).dwell - now).total_seconds()
     return (*missing, f"The stage must last {left:.0f} seconds longer.") if left > 0 else missing
 
 
-def missing_evidence(
+def _missing_evidence(
     state: RolloutState, evidence: Evidence, verdict: Verdict, policy: RolloutPolicy, now: datetime
 ) -> tuple[str, ...]:
     """Sentences on the evidence that a state from SHADOW on lacks, apart from its dwell and its signatures."""
