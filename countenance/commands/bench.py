@@ -14,6 +14,8 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "ijb": ("countenance.commands.bench_ijb", "evaluation at IJB-C's size beside a plain float64 script"),
     "bias": ("countenance.commands.bench_bias", "errors between groups over every comparison of a large set"),
+    "rollout": ("countenance.commands.bench_rollout", "false alarms of the rollout's tests, and what they find"),
+    "rollback": ("countenance.commands.bench_rollback", "from an abort to planes that expose nobody"),
 }
 """By subject: the module that measures it, with ``add_options(parser)`` and ``run(arguments)``, and what it is."""
 

@@ -103,9 +103,10 @@ class EmbeddedPlane:
         return Routed(
             release=release,
             beside=other if snapshot.shadow else None,
+            champion=snapshot.champion,
+            candidate=snapshot.candidate,
             thresholds=snapshot.thresholds,
             epoch=snapshot.epoch,
-            rollout=snapshot.rollout,
             stage_key=snapshot.stage_key,
         )
 

@@ -36,7 +36,6 @@ def to_values(snapshot: RoutingSnapshot) -> dict[str, Any]:
         "controller_at": None if controller_at is None else controller_at.isoformat(),
         "ttl": snapshot.ttl.total_seconds(),
         "head": snapshot.head,
-        "rollout": snapshot.rollout,
         "stage_key": snapshot.stage_key,
     }
 

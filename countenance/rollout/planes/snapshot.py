@@ -34,7 +34,7 @@ class RoutingSnapshot:
         controller_at: the controller's last sign of life by the same clock; None: ``made_at``.
         ttl: how long it holds without news. Then the champion answers everybody.
         head: hash of the store's last event.
-        rollout, stage_key: the active rollout and its stage, which every decision is recorded with.
+        stage_key: the stage of the active rollout, which every decision is recorded with.
 
     Raises:
         RolloutError: when the parts contradict one another.
@@ -52,7 +52,6 @@ class RoutingSnapshot:
     controller_at: datetime | None = None
     ttl: timedelta = DEFAULT_TTL
     head: str = ""
-    rollout: int | None = None
     stage_key: str = ""
 
     def __post_init__(self) -> None:
@@ -84,17 +83,24 @@ class RoutingSnapshot:
 
 @dataclass(frozen=True, kw_only=True)
 class Routed:
-    """Where one request goes.
+    """Where one request goes, and what its decision is recorded with.
 
-    ``beside`` scores it too without answering; its score is a shadow's. ``thresholds`` has one for each of the two.
+    ``release`` answers it. ``beside`` scores it too without answering, as a shadow; None: nobody does. ``champion``,
+    ``candidate``, ``stage_key`` and ``epoch`` are those of the snapshot that it was routed by.
     """
 
     release: str
     beside: str | None
+    champion: str
+    candidate: str | None
     thresholds: Mapping[str, float]
     epoch: int
-    rollout: int | None
     stage_key: str
+
+    @property
+    def by_candidate(self) -> bool:
+        """Whether the candidate answers."""
+        return self.release == self.candidate
 
     @property
     def threshold(self) -> float:

@@ -21,7 +21,6 @@ SNAPSHOT = RoutingSnapshot(
     made_at=NOON,
     ttl=TTL,
     head="ab" * 32,
-    rollout=3,
     stage_key="canary:2",
 )
 

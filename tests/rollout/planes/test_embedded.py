@@ -32,8 +32,10 @@ def test_a_request_is_told_who_answers_who_scores_beside_and_each_ones_threshold
     plane.apply(snapshot())
     routed = plane.route(subject=KEY)
     assert (routed.release, routed.beside, routed.threshold) == ("v2", "v1", 0.55)
-    assert (routed.epoch, routed.rollout, routed.stage_key) == (7, 3, "canary:2")
+    assert (routed.champion, routed.candidate, routed.by_candidate) == ("v1", "v2", True)
+    assert (routed.epoch, routed.stage_key) == (7, "canary:2")
     nobody = plane.route(subject=None)
+    assert not nobody.by_candidate
     assert (nobody.release, nobody.beside, nobody.threshold, nobody.thresholds["v2"]) == ("v1", "v2", 0.4, 0.55)
 
 
