@@ -37,6 +37,11 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
+def text_hash(text: str) -> str:
+    """The sha256 (hex) of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def link_hash(event: Event) -> str:
     """The sha256 (hex) that ``event`` must carry: over its predecessor's hash and all its other fields."""
     body = canonical_json(

@@ -4,34 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
-
-from sqlalchemy import insert, select, update
+from typing import Unpack, overload
 
 from countenance.errors import RolloutError
-from countenance.rollout import schema
 from countenance.rollout.actions import Action, Notify, RollBack
-from countenance.rollout.advance import Move, aborted, paused, resumed, stopped, superseded
+from countenance.rollout.advance import aborted, paused, resumed, stopped, superseded
 from countenance.rollout.approvals import Act, Approval, verify
 from countenance.rollout.bootstrap import bootstrap
-from countenance.rollout.connection import moving
 from countenance.rollout.evidence import EvidenceState
-from countenance.rollout.ledger import canonical_json
+from countenance.rollout.moves import (
+    Basis,
+    IfActive,
+    Papers,
+    apply,
+    as_json,
+    begin,
+    end_active,
+    refuse_second_try,
+    second_try,
+    tell,
+)
 from countenance.rollout.policy import RolloutPolicy
-from countenance.rollout.reader import RolloutReader
-from countenance.rollout.records import Look, RolloutRecord, told
-from countenance.rollout.schema import in_utc
-from countenance.rollout.state import Gate, RolloutState, Stage, registered
+from countenance.rollout.preconditions import Preconditions
+from countenance.rollout.recorder import RolloutRecorder
+from countenance.rollout.records import Queued, RolloutRecord, told
+from countenance.rollout.state import Gate, RolloutState, Stage
 from countenance.rollout.transaction import Transaction
-from countenance.rollout.verdict import judge
 
 
-class RolloutStore(RolloutReader):
+class RolloutStore(RolloutRecorder):
     """One model's rollouts, champion, history and projection jobs, and the moves that change them.
 
     Every method that changes something is one transaction: it happens as a whole or not at all, also when the
-    process is killed in the middle. Moments are handed in and need a time zone.
+    process is killed in the middle. ``now`` None is the database's time, read within the transaction; a replay hands
+    in the log's, which needs a time zone.
     """
 
     def bootstrap(
@@ -41,8 +49,9 @@ class RolloutStore(RolloutReader):
         registration: tuple[Gate, ...],
         offline: tuple[Gate, ...],
         approval: Approval,
-        now: datetime,
+        now: datetime | None = None,
         replaces: str | None = None,
+        preconditions: Preconditions | None = None,
     ) -> RolloutRecord:
         """Make ``release`` champion on offline gates and a signature alone.
 
@@ -52,29 +61,62 @@ class RolloutStore(RolloutReader):
             approval: signed for ``Act.BOOTSTRAP`` on ``release``.
             now: the moment.
             replaces: the present champion, named on purpose; None for a first release.
+            preconditions: what is known of its embeddings and threshold.
 
         Raises:
             RolloutError: when a gate or the signature is missing or wrong, or the champion is another.
         """
         verify(approval, self._keys)
-        state, actions = bootstrap(
-            release, registration=registration, offline=offline, approval=approval, now=now, replaces=replaces
-        )
-        with self._moving(now) as transaction:
+        with self._moving(now) as (transaction, now):
+            state, actions = bootstrap(
+                release, registration=registration, offline=offline, approval=approval, now=now, replaces=replaces
+            )
             if release == transaction.champion():
                 raise RolloutError(f"'{release}' is the champion already: there is nothing to bootstrap.")
-            _end_active(transaction, now, lambda state: superseded(state, now, by=release))
+            end_active(transaction, now, lambda state: superseded(state, now, by=release))
             record = transaction.insert(state, None, now)
             transaction.sign(record.id, approval, now)
             transaction.point(release, over=replaces, previous=replaces, now=now)
-            gates = {"registration": registration, "offline": offline}
-            detail = {name: [asdict(gate) for gate in listed] for name, listed in gates.items()}
-            transaction.append(record.id, "bootstrapped", told(None, state, actions) | detail, now)
+            papers = as_json({"registration": registration, "offline": offline, "preconditions": preconditions})
+            payload = told(None, state, actions) | papers | {"epoch": record.epoch}
+            tell(transaction, record.id, "bootstrapped", payload, (state, actions), now)
         return record
 
+    @overload
     def start(
-        self, release: str, policy: RolloutPolicy, *, evidence_key: str, now: datetime, supersede: bool = False
-    ) -> RolloutRecord:
+        self,
+        release: str,
+        policy: RolloutPolicy,
+        *,
+        evidence_key: str,
+        now: datetime | None = None,
+        supersede: bool = False,
+        **papers: Unpack[Papers],
+    ) -> RolloutRecord: ...
+
+    @overload
+    def start(
+        self,
+        release: str,
+        policy: RolloutPolicy,
+        *,
+        evidence_key: str,
+        now: datetime | None = None,
+        if_active: IfActive,
+        **papers: Unpack[Papers],
+    ) -> RolloutRecord | None: ...
+
+    def start(
+        self,
+        release: str,
+        policy: RolloutPolicy,
+        *,
+        evidence_key: str,
+        now: datetime | None = None,
+        supersede: bool = False,
+        if_active: IfActive | None = None,
+        **papers: Unpack[Papers],
+    ) -> RolloutRecord | None:
         """Start a rollout of ``release`` against the champion; it stands at REGISTERED.
 
         Args:
@@ -82,28 +124,73 @@ class RolloutStore(RolloutReader):
             policy: what it runs under, to its end.
             evidence_key: what its evidence is about, from ``evidence.evidence_key``.
             now: the moment.
-            supersede: end another candidate's rollout that is still active.
+            supersede: the same as ``if_active="supersede"``.
+            if_active: what to do while another candidate's rollout is active: refuse, wait for its end in the queue,
+                or end it.
+            papers: ``registration`` and ``offline`` gates and ``preconditions``; the event repeats them.
+
+        Returns:
+            The rollout, or None when the release waits in the queue.
 
         Raises:
             RolloutError: when there is no champion, another rollout is active, or ``release`` had its try.
         """
-        with self._moving(now) as transaction:
+        if_active = if_active or ("supersede" if supersede else "refuse")
+        with self._moving(now) as (transaction, now):
             champion = transaction.champion()
             if champion is None:
                 raise RolloutError(f"There is no champion to compare '{release}' with: bootstrap one first.")
-            _refuse_second_try(transaction, release)
+            refuse_second_try(transaction, release)
             active = transaction.active()
-            if active is not None and not supersede:
+            if active is not None and if_active == "queue":
+                waits = {"champion": champion, "policy": policy, "evidence_key": evidence_key}
+                transaction.enqueue(release, **waits, papers=as_json(papers), now=now)
+                return None
+            if active is not None and if_active != "supersede":
                 raise RolloutError(
                     f"The rollout of '{active.state.release}' is still {active.state.stage}: let it end, abort it, or "
                     f"supersede it with '{release}'."
                 )
-            _end_active(transaction, now, lambda state: superseded(state, now, by=release))
-            state = registered(release, champion, evidence_key, now=now, deadline=policy.deadline)
-            record = transaction.insert(state, policy, now)
-            payload = told(None, state, ()) | {"policy_hash": policy.policy_hash(), "evidence_key": evidence_key}
-            transaction.append(record.id, "started", payload, now)
-        return record
+            end_active(transaction, now, lambda state: superseded(state, now, by=release))
+            return begin(transaction, release, policy, evidence_key, as_json(papers), now)
+
+    def start_next(
+        self, now: datetime | None = None, *, key_for: Callable[[Queued, str], str] | None = None
+    ) -> RolloutRecord | None:
+        """Start the rollout of the candidate that waits longest; one that had its try meanwhile loses its turn.
+
+        Args:
+            now: the moment.
+            key_for: the evidence key of a queued candidate against the present champion, where the champion
+                changed since it was queued.
+
+        Returns:
+            The rollout, or None when one is active or nobody waits.
+
+        Raises:
+            RolloutError: when the champion changed and no ``key_for`` is given.
+        """
+        with self._moving(now) as (transaction, now):
+            champion = transaction.champion()
+            if transaction.active() is not None or champion is None:
+                return None
+            for queued in transaction.queued():
+                refusal = second_try(transaction, queued.release)
+                if refusal is not None:
+                    transaction.drop_queued(queued, refusal)
+                    continue
+                key = queued.evidence_key
+                if queued.champion != champion:
+                    if key_for is None:
+                        raise RolloutError(
+                            f"'{queued.release}' was queued against '{queued.champion}', and the champion is "
+                            f"'{champion}': give the evidence key of the two."
+                        )
+                    key = key_for(queued, champion)
+                record = begin(transaction, queued.release, queued.policy, key, queued.papers, now)
+                transaction.note_started(queued, record)
+                return record
+            return None
 
     def move(
         self,
@@ -111,8 +198,11 @@ class RolloutStore(RolloutReader):
         after: RolloutState,
         actions: tuple[Action, ...],
         *,
-        now: datetime,
+        now: datetime | None = None,
         measured: EvidenceState | None = None,
+        cursor: str | None = None,
+        evidence_hash: str | None = None,
+        token: int | None = None,
     ) -> RolloutRecord:
         """Apply what ``advance`` decided: compare-and-set on the epoch, event, champion, alias moves.
 
@@ -120,22 +210,28 @@ class RolloutStore(RolloutReader):
             record: the rollout as it was read before deciding.
             after, actions: what ``advance`` returned.
             now: the moment of the decision.
-            measured: the evidence it was taken on, kept in the event.
+            measured: the evidence it was taken on; its verdict is kept in the event.
+            cursor: JSON; up to where that evidence was folded, kept in the event.
+            evidence_hash: of the look it was taken on, from ``observe``; it must be the newest.
+            token: of the lease that the controller holds.
 
         Raises:
-            RolloutError: when somebody moved the rollout or the champion in between.
+            RolloutError: when somebody moved the rollout or the champion in between, looked again or took the lease,
+                or when ``now`` lies before the decision or the rollout's newest event.
         """
-        with self._moving(now) as transaction:
-            return _apply(transaction, record, (after, actions), now, measured)
+        with self._moving(now) as (transaction, now):
+            transaction.refuse_stale(token)
+            basis = Basis(measured=measured, cursor=cursor, evidence_hash=evidence_hash)
+            return apply(transaction, record, (after, actions), now, basis)
 
-    def approve(self, approval: Approval, *, now: datetime) -> None:
+    def approve(self, approval: Approval, *, now: datetime | None = None) -> None:
         """Keep a signature that the active rollout waits for; the next ``advance`` acts on it.
 
         Raises:
             RolloutError: when the signature is wrong or used, or nothing waits for it.
         """
         verify(approval, self._keys)
-        with self._moving(now) as transaction:
+        with self._moving(now) as (transaction, now):
             active = transaction.active()
             if active is None or active.state.release != approval.subject or active.state.awaited is not approval.act:
                 raise RolloutError(
@@ -143,7 +239,7 @@ class RolloutStore(RolloutReader):
                 )
             transaction.sign(active.id, approval, now)
 
-    def command(self, approval: Approval, *, now: datetime) -> RolloutRecord | None:
+    def command(self, approval: Approval, *, now: datetime | None = None) -> RolloutRecord | None:
         """Carry out a signed ABORT, PAUSE or RESUME of the active rollout at once.
 
         Returns:
@@ -153,7 +249,7 @@ class RolloutStore(RolloutReader):
             RolloutError: when the signature is wrong or used, or the rollout is in no state for it.
         """
         verify(approval, self._keys)
-        with self._moving(now) as transaction:
+        with self._moving(now) as (transaction, now):
             active = transaction.active()
             if active is None or active.policy is None or active.state.release != approval.subject:
                 if approval.act is Act.ABORT:
@@ -161,6 +257,7 @@ class RolloutStore(RolloutReader):
                 raise RolloutError(f"No rollout of '{approval.subject}' is active: there is nothing to {approval.act}.")
             state, signer = active.state, {"by": approval.actor, "reason": approval.reason}
             if approval.act is Act.ABORT:
+                now = transaction.not_before_the_last(now)
                 after = aborted(state, now, **signer)
             elif approval.act is Act.PAUSE:
                 after = paused(state, now, **signer)
@@ -169,9 +266,9 @@ class RolloutStore(RolloutReader):
             else:
                 raise RolloutError(f"'{approval.act}' is no command to a running rollout: sign abort, pause or resume.")
             transaction.sign(active.id, approval, now)
-            return _apply(transaction, active, after, now, None)
+            return apply(transaction, active, after, now, Basis())
 
-    def roll_back(self, now: datetime, approval: Approval) -> str:
+    def roll_back(self, now: datetime | None, approval: Approval) -> str:
         """Return to the previous champion: a pointer flip. A running candidate is stopped with it.
 
         Args:
@@ -185,7 +282,7 @@ class RolloutStore(RolloutReader):
             RolloutError: when there is no previous champion, or the signature is wrong or for another release.
         """
         verify(approval, self._keys)
-        with self._moving(now) as transaction:
+        with self._moving(now) as (transaction, now):
             row = transaction.pointer()
             if row is None or row.previous is None:
                 raise RolloutError(
@@ -196,96 +293,26 @@ class RolloutStore(RolloutReader):
                     f"The champion is '{row.release}', and the approval is to {approval.act} "
                     f"'{approval.subject}': sign to roll back '{row.release}'."
                 )
+            now = transaction.not_before_the_last(now)
             why = f"The champion '{row.release}' that it was compared with was rolled back."
-            _end_active(transaction, now, lambda state: stopped(state, why, now))
+            end_active(transaction, now, lambda state: stopped(state, why, now))
             leaving = transaction.promoted(row.release)
             reason = f"{approval.actor} rolled back to '{row.previous}': {approval.reason}"
             after = replace(leaving.state, stage=Stage.ROLLED_BACK, share=0.0, entered_at=now, reason=reason)
             actions = (RollBack(row.release, row.previous), Notify(row.release, reason))
-            transaction.save(leaving, after, now)
+            saved = transaction.save(leaving, after, now)
             transaction.sign(leaving.id, approval, now)
             before = transaction.promoted(row.previous).state.champion
             transaction.point(row.previous, over=row.release, previous=before, now=now)
-            transaction.append(leaving.id, "rolled_back", told(leaving.state, after, actions), now)
+            payload = told(leaving.state, after, actions) | {"epoch": saved.epoch}
+            tell(transaction, leaving.id, "rolled_back", payload, (after, actions), now)
             return str(row.previous)
 
-    def observe(self, record: RolloutRecord, look: Look) -> None:
-        """Keep one look and what was answered since the last one.
-
-        Raises:
-            RolloutError: when somebody moved the rollout since ``record`` was read.
-        """
-        with moving(self._engine) as connection:
-            Transaction(connection, self._model).fence(record)
-            connection.execute(
-                insert(schema.evidence).values(
-                    rollout=record.id,
-                    look=look.number,
-                    at=look.at,
-                    stage=str(look.stage),
-                    stage_key=look.stage_key,
-                    share=look.share,
-                    measured=look.measured.to_json(),
-                    verdict=canonical_json(look.verdict),
-                )
-            )
-            if look.batches:
-                rows = [{"rollout": record.id, "look": look.number, **asdict(batch)} for batch in look.batches]
-                connection.execute(insert(schema.decision), rows)
-
-    def mark_projected(self, job: int, *, now: datetime) -> None:
-        """Note that the registry carries alias move ``job``; doing so twice changes nothing.
-
-        Raises:
-            RolloutError: when there is no such job.
-        """
-        table = schema.outbox
-        mine = (table.c.id == job, table.c.model == self._model)
-        with moving(self._engine) as connection:
-            if connection.execute(select(table.c.id).where(*mine)).one_or_none() is None:
-                raise RolloutError(f"There is no projection job {job}: take the numbers from the pending outbox.")
-            connection.execute(update(table).where(*mine, table.c.projected_at.is_(None)).values(projected_at=now))
-
     @contextmanager
-    def _moving(self, now: datetime) -> Iterator[Transaction]:
-        now = in_utc(now)
-        with moving(self._engine) as connection:
+    def _moving(self, now: datetime | None) -> Iterator[tuple[Transaction, datetime]]:
+        with self._at(now) as (connection, moment):
             transaction = Transaction(connection, self._model)
-            yield transaction
-            transaction.project(now)
-
-
-def _apply(
-    transaction: Transaction, record: RolloutRecord, move: Move, now: datetime, measured: EvidenceState | None
-) -> RolloutRecord:
-    after, actions = move
-    if after == record.state:
-        return record
-    if record.state.stage.ended:
-        raise RolloutError(
-            f"The rollout of '{record.state.release}' ended as {record.state.stage} and cannot move: start another."
-        )
-    saved = transaction.save(record, after, now)
-    if after.stage is Stage.PROMOTED:
-        transaction.point(after.release, over=after.champion, previous=after.champion, now=now)
-    payload = told(record.state, after, actions)
-    if measured is not None and record.policy is not None:
-        payload["verdict"] = judge(measured, record.policy).summary()
-    transaction.append(record.id, "moved", payload, now)
-    return saved
-
-
-def _end_active(transaction: Transaction, now: datetime, end: Callable[[RolloutState], Move]) -> None:
-    active = transaction.active()
-    if active is not None:
-        _apply(transaction, active, end(active.state), now, None)
-
-
-def _refuse_second_try(transaction: Transaction, release: str) -> None:
-    before = transaction.latest(release)
-    if release == transaction.champion():
-        raise RolloutError(f"'{release}' is the champion already: there is nothing to roll out.")
-    if before is not None and before.state.stage is not Stage.SUPERSEDED:
-        raise RolloutError(
-            f"'{release}' had its rollout and it is {before.state.stage}: register a new release to try again."
-        )
+            yield transaction, moment
+            transaction.project(moment)
+        for told_of_it in self._listeners:
+            told_of_it()

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from countenance.errors import RolloutError
-from countenance.rollout import schema
+from countenance.rollout import lease, outbox, queue, schema
 from countenance.rollout.approvals import Act, Approval
 from countenance.rollout.ledger import GENESIS, Event, canonical_json, link_hash
 from countenance.rollout.policy import RolloutPolicy
-from countenance.rollout.records import RolloutRecord, alias_changes, aliases_of
+from countenance.rollout.records import Queued, RolloutRecord, alias_changes, aliases_of
 from countenance.rollout.state import RolloutState, Stage
 
 
@@ -134,8 +134,18 @@ class Transaction:
             )
 
     def append(self, rollout: int, kind: str, payload: dict[str, Any], now: datetime) -> None:
-        """Add an event to the chain."""
+        """Add an event to the chain.
+
+        Raises:
+            RolloutError: when ``now`` lies before the rollout's newest event.
+        """
         table = schema.ledger
+        before = self.last_event_at(rollout)
+        if before is not None and now < before:
+            raise RolloutError(
+                f"The clock goes backwards: {now.isoformat()} lies before the rollout's newest event of "
+                f"{before.isoformat()}; set the database's clock right."
+            )
         last = self._connection.execute(
             select(table.c.sequence, table.c.hash).order_by(table.c.sequence.desc()).limit(1)
         ).one_or_none()
@@ -203,26 +213,56 @@ class Transaction:
             for row in rows
         )
 
+    def notify(self, payload: dict[str, Any], now: datetime) -> None:
+        """Queue a message to the operators about the newest event, whose number it carries as ``event``."""
+        head = self._head()
+        outbox.add_message(self._connection, self._model, head, payload | {"event": head}, now)
+
     def project(self, now: datetime) -> None:
         """Queue the alias moves that this transaction made necessary."""
         changes = alias_changes(self._aliases_before, self.aliases())
-        if not changes:
-            return
-        head = self._connection.execute(select(func.max(schema.ledger.c.sequence))).scalar_one()
-        self._connection.execute(
-            insert(schema.outbox),
-            [
-                {
-                    "model": self._model,
-                    "event": head,
-                    "alias": alias,
-                    "release": release,
-                    "created_at": now,
-                    "projected_at": None,
-                }
-                for alias, release in changes
-            ],
-        )
+        if changes:
+            outbox.add_alias_moves(self._connection, self._model, self._head(), changes, now)
+
+    def last_event_at(self, rollout: int) -> datetime | None:
+        """The moment of a rollout's newest event."""
+        table = schema.ledger
+        newest = select(table.c.at).where(table.c.rollout == rollout).order_by(table.c.sequence.desc()).limit(1)
+        return self._connection.execute(newest).scalar_one_or_none()
+
+    def evidence_head(self, rollout: int) -> str | None:
+        """The hash of a rollout's newest look."""
+        table = schema.rollout
+        return self._connection.execute(select(table.c.evidence_head).where(table.c.id == rollout)).scalar_one()
+
+    def not_before_the_last(self, now: datetime) -> datetime:
+        """``now``, or the model's newest event where that is later: a clock gone wrong delays no stop."""
+        table = schema.ledger
+        mine = select(table.c.at).where(table.c.model == self._model).order_by(table.c.sequence.desc()).limit(1)
+        return max(now, self._connection.execute(mine).scalar_one_or_none() or now)
+
+    def refuse_stale(self, token: int | None) -> None:
+        """Refuse a controller whose lease was given to another since; see ``lease.refuse_stale``."""
+        lease.refuse_stale(self._connection, self._model, token)
+
+    def queued(self) -> tuple[Queued, ...]:
+        """Who waits for a rollout, in the order of their turns."""
+        return queue.waiting(self._connection, self._model)
+
+    def enqueue(self, release: str, **waits: Any) -> None:
+        """Let ``release`` wait for its turn; see ``queue.put``."""
+        queue.put(self._connection, self._model, release, **waits)
+
+    def note_started(self, queued: Queued, record: RolloutRecord) -> None:
+        """The turn of ``queued`` came, and ``record`` is its rollout."""
+        queue.note_started(self._connection, queued, record.id)
+
+    def drop_queued(self, queued: Queued, why: str) -> None:
+        """The turn of ``queued`` came and it cannot be rolled out."""
+        queue.drop(self._connection, queued, why)
+
+    def _head(self) -> int:
+        return int(self._connection.execute(select(func.max(schema.ledger.c.sequence))).scalar_one())
 
     def _record(self, *conditions: Any) -> RolloutRecord | None:
         table = schema.rollout
