@@ -18,7 +18,7 @@ from countenance.rollout.evidence import EvidenceState, Tally
 from countenance.rollout.policy import RolloutPolicy
 from countenance.rollout.preconditions import Preconditions
 from countenance.rollout.state import BreakerReading, Evidence, Gate, RolloutState, Stage, registered
-from countenance.rollout.verdict import judge
+from countenance.rollout.verdict import Verdict, judge
 
 from .machine_scenes import BUDGET, HARM
 from .scenes import ANNA, NOON, OFFLINE, REGISTRATION, good_evidence, measured, policy
@@ -61,6 +61,16 @@ MEASURED: tuple[EvidenceState, ...] = (
 )
 FAILED = (Gate(name="licence", passed=False, detail="it forbids this use"),)
 GATES: tuple[tuple[Gate, ...], ...] = (REGISTRATION, REGISTRATION, REGISTRATION, (), FAILED)
+
+_VERDICTS: dict[tuple[str, str], Verdict] = {}
+
+
+def judged(found: EvidenceState, rules: RolloutPolicy) -> Verdict:
+    """The verdict, kept: the pools above are small and histories are many."""
+    key = (found.to_json(), rules.policy_hash())
+    if key not in _VERDICTS:
+        _VERDICTS[key] = judge(found, rules)
+    return _VERDICTS[key]
 
 
 @dataclass(kw_only=True)
@@ -164,7 +174,7 @@ class Rollout:
 
     def _check_look(self, before: RolloutState, shown: Evidence, now: datetime) -> None:
         after, rules = self.state, self.policy
-        verdict = judge(shown.measured, rules)
+        verdict = judged(shown.measured, rules)
         if not before.stage.ended and verdict.harm() is not None:
             assert after.stage is (Stage.ROLLED_BACK if before.exposed else Stage.ABORTED), "harm ends it"
             return
@@ -215,12 +225,12 @@ class Rollout:
             assert shown.preconditions is not None
         assert shown.preconditions is None or not shown.preconditions.unmet()
         if rules.budget is not None and self.state.stage is Stage.CANARY:
-            left = rules.budget.amount - self._cost(shown, judge(found, rules).excess_upper)
+            left = rules.budget.amount - self._cost(shown, judged(found, rules).excess_upper)
             assert self.state.share * 800 <= left + 1e-9, "the next step costs at most what is left"
 
     def _check_promotion(self, before: RolloutState, shown: Evidence) -> None:
         rules, found = self.policy, shown.measured
-        verdict = judge(found, rules)
+        verdict = judged(found, rules)
         assert before.base is Stage.BAKING and before.stage not in (Stage.PAUSED, Stage.INCONCLUSIVE)
         assert verdict.log_non_inferiority >= -math.log(rules.alpha)
         assert verdict.worst_case.upper <= rules.non_inferiority_margin

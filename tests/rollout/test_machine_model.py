@@ -132,7 +132,7 @@ def walked(histories: int) -> Counter[Stage]:
 
 
 def test_random_histories_keep_every_invariant_and_reach_every_stage() -> None:
-    assert set(walked(200)) == set(Stage), "else nothing is said about the others"
+    assert set(walked(100)) == set(Stage), "else nothing is said about the others"
 
 
 @pytest.mark.slow
