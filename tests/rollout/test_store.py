@@ -29,6 +29,11 @@ from .scenes import (
 )
 
 
+@pytest.fixture
+def store(any_store: RolloutStore) -> RolloutStore:
+    return any_store
+
+
 def test_a_new_store_has_no_champion_and_an_empty_history(store: RolloutStore) -> None:
     assert (store.champion(), store.previous(), store.active(), store.events()) == (None, None, None, ())
     assert store.verify_chain() == 0
