@@ -15,6 +15,7 @@ from pipelines import (
     mitigation,
     monitoring,
     registration,
+    rehearsal,
     reporting,
     rollback,
     rollout,
@@ -31,13 +32,14 @@ ROOMS = {
     "evaluation": evaluation,
     "bias": bias,
     "registration": registration,
-    "rollout": rollout,
+    "rehearsal": rehearsal,
     "monitoring": monitoring,
     "reporting": reporting,
 }
 """The rooms of `kedro run`, in the order in which they work."""
 
 OPERATOR_COMMANDS = {
+    "rollout": rollout,
     "rollback": rollback,
     "ablation": ablation,
     "method_comparison": method_comparison,

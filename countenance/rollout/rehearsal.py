@@ -7,8 +7,9 @@ whoever is champion by then, and is promoted or taken back. The rollout store is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from countenance.configuration import Configuration
 from countenance.errors import RolloutError
 from countenance.rollout.approvals import Act, OperatorKey
 from countenance.rollout.policy import RolloutPolicy
+from countenance.rollout.preconditions import Preconditions
 from countenance.rollout.replay import DutyOperator, replay
 from countenance.rollout.state import Gate
 from countenance.rollout.store import RolloutStore
@@ -38,40 +40,40 @@ class Entry(Configuration):
     traffic: Schedule = Schedule()
 
 
-class Operator(Configuration):
-    """Who signs, and the key to sign with."""
-
-    name: str
-    secret: str = Field(min_length=16)
-
-    def key(self) -> OperatorKey:
-        """The signing key."""
-        return OperatorKey(self.name, self.secret.encode())
-
-
 class RehearsalConfiguration(Configuration):
-    """Parameters of the rollout room.
+    """Parameters of the rehearsal room; who signs, under which policy and in which store are the rollout's.
 
-    ``store`` is an SQLAlchemy URL, ``start`` the moment at which the replayed time begins, ``non_mated_limit`` how many
-    impostor pairs the traffic is drawn from (half of them within a group, as impostors who look alike are the ones
-    that matter), ``routing_secret`` keys routing and salt.
+    ``start`` is the moment at which the replayed time begins, ``non_mated_limit`` how many impostor pairs the traffic
+    is drawn from (half of them within a group, as impostors who look alike are the ones that matter).
     """
 
     seed: int
-    store: str
-    operator: Operator
-    routing_secret: str = Field(min_length=16)
     start: datetime
-    policy: RolloutPolicy
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...] = ()
     load: OperatingLoad = OperatingLoad()
     look_every: int = Field(default=200, ge=1)
     non_mated_limit: int = Field(default=40_000, ge=1)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What a rehearsal shares with the rollouts that are no rehearsal: the policy, who signs, and the routing secret.
+
+    ``routing_secret`` keys the routing and is the model's salt.
+    """
+
+    policy: RolloutPolicy
+    operator: OperatorKey
+    routing_secret: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
 class Release:
-    """A registered release as the rehearsal needs it; ``outputs`` are its embeddings of the held-out faces."""
+    """A release as the rehearsal needs it; ``outputs`` are its embeddings of the held-out faces.
+
+    ``files`` is its evidence by name (release description, card, reports), whose hashes the store keeps. In a
+    replay, people are compared within one release at a time, so everybody counts as enrolled again.
+    """
 
     candidate: str
     release_id: str
@@ -79,6 +81,10 @@ class Release:
     registered: bool
     reason: str
     outputs: pd.DataFrame
+    registration: tuple[Gate, ...] = ()
+    offline: tuple[Gate, ...] = ()
+    embedding_space: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +103,7 @@ def rehearse(
     people: pd.DataFrame,
     releases: Mapping[str, Release],
     configuration: RehearsalConfiguration,
+    rules: Rules,
     *,
     costs: ErrorCosts,
 ) -> list[Rehearsed]:
@@ -106,7 +113,8 @@ def rehearse(
         store: holds the truth; opened with the operator's key.
         people: the held-out named faces: ``face_id``, ``subject_id``, ``group`` (null where unknown).
         releases: by candidate.
-        configuration: entries, policy, traffic.
+        configuration: entries and traffic.
+        rules: the policy, who signs, and the routing secret.
         costs: of a wrong answer.
 
     Raises:
@@ -126,9 +134,9 @@ def rehearse(
             sentence = f"'{entry.candidate}' was not registered: {release.reason}"
             played.append(_skipped(release, sentence))
         elif entry.enters == "bootstrap":
-            played.append(_bootstrap(store, release, configuration, at, costs))
+            played.append(_bootstrap(store, release, configuration, rules, at, costs))
         else:
-            played.append(_roll_out(store, people, releases, release, entry, configuration, at, costs))
+            played.append(_roll_out(store, people, releases, release, entry, configuration, rules, at, costs))
     return played
 
 
@@ -170,6 +178,7 @@ def _roll_out(
     release: Release,
     entry: Entry,
     configuration: RehearsalConfiguration,
+    rules: Rules,
     at: datetime,
     costs: ErrorCosts,
 ) -> Rehearsed:
@@ -184,18 +193,26 @@ def _roll_out(
         {other.release_id: other.threshold for other in (release, champion)},
         entry.traffic,
         start=at,
-        routing_secret=configuration.routing_secret.encode(),
+        routing_secret=rules.routing_secret,
         generator=generator,
+    )
+    preconditions = Preconditions(
+        embedding_space=release.embedding_space,
+        champion_space=champion.embedding_space,
+        re_enrolled=True,
+        threshold=release.threshold,
     )
     story = replay(
         store,
         log,
         candidate=release.release_id,
-        policy=configuration.policy,
-        registration=(Gate(name="release unit", passed=True, detail="every file has its hash"),),
-        offline=(Gate(name="offline gates", passed=True, detail=release.reason),),
-        salt=configuration.routing_secret.encode(),
-        operator=DutyOperator(key=configuration.operator.key(), answers_after=timedelta(minutes=15)),
+        policy=rules.policy,
+        registration=release.registration,
+        offline=release.offline,
+        preconditions=preconditions if release.embedding_space else None,
+        files=release.files,
+        salt=rules.routing_secret,
+        operator=DutyOperator(key=rules.operator, answers_after=timedelta(minutes=15)),
         costs=costs,
         load=configuration.load,
         look_every=configuration.look_every,
@@ -206,16 +223,21 @@ def _roll_out(
 
 
 def _bootstrap(
-    store: RolloutStore, release: Release, configuration: RehearsalConfiguration, at: datetime, costs: ErrorCosts
+    store: RolloutStore,
+    release: Release,
+    configuration: RehearsalConfiguration,
+    rules: Rules,
+    at: datetime,
+    costs: ErrorCosts,
 ) -> Rehearsed:
     if store.rollout_of(release.release_id) is None:
         replaced = store.champion()
         campaign = "a new campaign on other data begins" if replaced else "the first release of this model"
-        approval = configuration.operator.key().sign(Act.BOOTSTRAP, subject=release.release_id, at=at, reason=campaign)
+        approval = rules.operator.sign(Act.BOOTSTRAP, subject=release.release_id, at=at, reason=campaign)
         store.bootstrap(
             release.release_id,
-            registration=(Gate(name="release unit", passed=True, detail="every file has its hash"),),
-            offline=(Gate(name="offline gates", passed=True, detail=release.reason),),
+            registration=release.registration,
+            offline=release.offline,
             approval=approval,
             now=at,
             replaces=replaced,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from countenance.errors import RolloutError
 from countenance.rollout.advance import advance
 from countenance.rollout.approvals import Approval, OperatorKey
+from countenance.rollout.attaching import attach_files
 from countenance.rollout.evidence import EvidenceState, evidence_key
 from countenance.rollout.policy import RolloutPolicy
+from countenance.rollout.preconditions import Preconditions
 from countenance.rollout.records import DecisionBatch, Look, RolloutRecord
 from countenance.rollout.state import Evidence, Gate, RolloutState
 from countenance.rollout.store import RolloutStore
@@ -50,6 +53,8 @@ def replay(
     registration: tuple[Gate, ...],
     offline: tuple[Gate, ...],
     salt: bytes,
+    preconditions: Preconditions | None = None,
+    files: Mapping[str, Path] | None = None,
     operator: DutyOperator | None = None,
     costs: ErrorCosts | None = None,
     load: OperatingLoad | None = None,
@@ -69,6 +74,8 @@ def replay(
         policy: what to run under.
         registration, offline: the candidate's gates.
         salt: the model's routing salt.
+        preconditions: what is known of the embedding spaces; None where the policy does not ask.
+        files: evidence files by name, whose hashes are kept with the rollout.
         operator: signs where the policy asks; None: nobody does.
         costs, load: price the story.
         look_every: requests between looks.
@@ -86,8 +93,12 @@ def replay(
         _refuse_unguarded(log, policy)
         record = record or _started(store, log, candidate, policy, supersede)
         _refuse_change(record, log, policy)
+        attach_files(store, record, files or {}, now=record.state.started_at)
         evidence = Evidence(
-            measured=EvidenceState(key=record.state.evidence_key), registration=registration, offline=offline
+            measured=EvidenceState(key=record.state.evidence_key),
+            registration=registration,
+            offline=offline,
+            preconditions=preconditions,
         )
         _Replay(store, log, record, policy, evidence, salt, operator).run(look_every)
     return recorded_story(store, candidate, costs=costs, load=load)
@@ -240,12 +251,7 @@ class _Replay:
             if answer is not None:
                 self._store.approve(answer, now=now)
                 signed = (*signed, answer)
-            evidence = Evidence(
-                measured=self._measured,
-                registration=self._gates.registration,
-                offline=self._gates.offline,
-                approvals=signed,
-            )
+            evidence = replace(self._gates, measured=self._measured, approvals=signed)
             after, actions = advance(record.state, evidence, self._policy, now)
             if after == record.state:
                 return

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from countenance.configuration import Configuration
 from countenance.errors import DataError
-from countenance.rollout.policy import Duration
+from countenance.rollout.policy_guards import Duration
 
 SHARES = 10_000
 """Into how many equal parts the traffic can be divided."""

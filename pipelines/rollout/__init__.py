@@ -1,4 +1,4 @@
-"""Rollout: shadow, canary and bake on replayed traffic, and the registry as a projection of what was decided."""
+"""Rollout: an operator's command, safe to run every minute; one step of the controller, shown and told."""
 
 from pipelines.rollout.pipeline import create_pipeline
 

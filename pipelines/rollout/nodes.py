@@ -1,29 +1,42 @@
-"""Nodes of the rollout room."""
+"""Nodes of the rollout command."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 
-
-def rehearse_rollouts(
-    manifest: pd.DataFrame,
-    groups: pd.DataFrame,
-    record: dict[str, Any],
-    evaluation: dict[str, Any],
-    bias: dict[str, Any],
+def start_candidate(
     rollout: dict[str, Any],
-    **outputs: pd.DataFrame,
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Play every entry against the rollout store; the report, and the traffic that was replayed."""
-    from pipelines.rollout.rehearsing import rehearse_all
+    registration: dict[str, Any],
+    record: dict[str, Any] | None,
+    evaluation: dict[str, Any] | None,
+) -> str:
+    """Start the rollout of ``rollout.candidate``, if one is named; what was done, in a sentence."""
+    from pipelines.rollout.starting import start_named
 
-    return rehearse_all(manifest, groups, record, evaluation, bias, rollout, outputs)
+    return start_named(rollout, registration, record, evaluation)
 
 
-def project_registry(report: dict[str, Any], rollout: dict[str, Any], registration: dict[str, Any]) -> dict[str, Any]:
-    """Make the registry's aliases and tags show what the rollout store says."""
-    from pipelines.rollout.projection import project
+def step_controller(
+    started: str, rollout: dict[str, Any], registration: dict[str, Any], record: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Fold what came since the last step, decide, and move; the report."""
+    from pipelines.rollout.stepping import step_once
 
-    return project(report, rollout, model=registration["model"])
+    return step_once(rollout, model=registration["model"], started=started, record=record)
+
+
+def reconcile_registry(step: dict[str, Any], rollout: dict[str, Any], registration: dict[str, Any]) -> dict[str, Any]:
+    """Make the registry show what the store says after the step."""
+    from pipelines.rollout.stepping import show_in_registry
+
+    return show_in_registry(rollout, model=registration["model"])
+
+
+def send_notifications(
+    reconciled: dict[str, Any], rollout: dict[str, Any], registration: dict[str, Any]
+) -> dict[str, Any]:
+    """Tell the operators what is due to be told."""
+    from pipelines.rollout.stepping import tell_operators
+
+    return tell_operators(rollout, model=registration["model"])

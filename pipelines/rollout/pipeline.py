@@ -1,31 +1,32 @@
-"""The rollout room: registered releases and replayed traffic → decisions → aliases."""
+"""The rollout command: the store's decisions and labels → a decision → the registry and the operators."""
 
 from kedro.pipeline import Pipeline, node
 
-from pipelines.models import CANDIDATES
-from pipelines.rollout.nodes import project_registry, rehearse_rollouts
+from pipelines.rollout.nodes import reconcile_registry, send_notifications, start_candidate, step_controller
 
 
 def create_pipeline() -> Pipeline:
-    """Rehearse the rollouts, then project the outcome to the registry."""
-    rehearsing = node(
-        rehearse_rollouts,
-        {
-            "manifest": "manifest",
-            "groups": "held_out_groups",
-            "record": "registration_record",
-            "evaluation": "params:evaluation",
-            "bias": "params:bias",
-            "rollout": "params:rollout",
-            **{name: f"{name}_outputs" for name in CANDIDATES},
-        },
-        ["rollout_report", "replayed_traffic"],
-        name="rehearse_rollouts",
+    """Start the named candidate, if there is one, take a step, show it, tell it."""
+    parameters = {"rollout": "params:rollout", "registration": "params:registration"}
+    starting = node(
+        start_candidate,
+        parameters | {"record": "candidates_record", "evaluation": "candidates_evaluation"},
+        "rollout_start",
+        name="start_candidate",
     )
-    projecting = node(
-        project_registry,
-        ["rollout_report", "params:rollout", "params:registration"],
-        "alias_projection",
-        name="project_registry",
+    stepping = node(
+        step_controller,
+        parameters | {"started": "rollout_start", "record": "candidates_record"},
+        "rollout_step",
+        name="step_controller",
     )
-    return Pipeline([rehearsing, projecting])
+    reconciling = node(
+        reconcile_registry, parameters | {"step": "rollout_step"}, "registry_state", name="reconcile_registry"
+    )
+    telling = node(
+        send_notifications,
+        parameters | {"reconciled": "registry_state"},
+        "notifications_sent",
+        name="send_notifications",
+    )
+    return Pipeline([starting, stepping, reconciling, telling])

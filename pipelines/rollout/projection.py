@@ -4,65 +4,66 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from countenance.configuration import narrow
 from countenance.rollout.approvals import Act
-from countenance.rollout.records import aliases_of
-from countenance.rollout.rehearsal import RehearsalConfiguration
+from countenance.rollout.notifications.configuration import channels_of
+from countenance.rollout.notifications.delivering import deliver_due
+from countenance.rollout.registry.reconciling import reconcile as reconcile_with
 from countenance.rollout.store import RolloutStore
-from countenance.rollout.story import recorded_story
-from pipelines.model_registry import project_aliases, tag_rollout
-from pipelines.rollout.rehearsing import open_store
+from pipelines.rollout.configuration import RolloutConfiguration, open_store
+from pipelines.rollout.mlflow_registry import MlflowRegistry
 
 LOG = logging.getLogger(__name__)
 
 
 def project(report: Mapping[str, Any], rollout: Mapping[str, Any], *, model: str) -> dict[str, Any]:
-    """Tag every release that was rolled out, and make the aliases those of the store."""
-    configuration = narrow(RehearsalConfiguration, rollout, where="parameters_rollout.yml")
-    for entry in report["entries"]:
-        if entry["story"] is not None:
-            tag_rollout(entry["release_id"], _tags(entry["story"]), model=model)
-    with open_store(configuration) as store:
+    """Show in the registry what the store says, after a rehearsal has written its ``report``."""
+    configuration = narrow(RolloutConfiguration, rollout, where="parameters_rollout.yml")
+    LOG.info("The registry is shown %d rehearsed rollouts.", len(report["entries"]))
+    with open_store(configuration, model=model) as store:
         return reconcile(store, model=model)
 
 
 def reconcile(store: RolloutStore, *, model: str) -> dict[str, Any]:
-    """Carry out what waits in the outbox: the aliases become those that the store holds now."""
-    waiting = store.pending_outbox()
-    active = store.active()
-    aliases = {"champion": store.champion(), "previous": store.previous()}
-    aliases |= {} if active is None else aliases_of(active.state)
-    projected = project_aliases(aliases, model=model)
-    for job in waiting:
-        store.mark_projected(job.id, now=datetime.now(UTC))
-    return {"model": model, "aliases": projected}
+    """Make the registry show what the store says; where it is away, its jobs wait and nothing else is harmed.
+
+    Returns:
+        ``model``; ``aliases``, the version of each, None where nothing holds it; ``edits``, sentences on what somebody
+        else had written; ``unregistered`` releases; ``away``, why the registry couldn't be told, or None.
+    """
+    report = reconcile_with(store, MlflowRegistry(model))
+    for line in report.lines():
+        LOG.warning("%s", line)
+    return {
+        "model": model,
+        "aliases": {alias: report.aliases.get(alias) for alias in ("champion", "previous", "canary", "shadow")},
+        "edits": [edit.sentence() for edit in report.edits],
+        "unregistered": list(report.unregistered),
+        "away": report.away,
+    }
 
 
-def return_to_previous(rollout: Mapping[str, Any], *, model: str, now: datetime) -> None:
-    """An operator's rollback: sign, flip the pointer, show it.
+def return_to_previous(rollout: Mapping[str, Any], *, model: str, now: datetime | None = None) -> None:
+    """An operator's rollback: sign, flip the pointer, show it, tell it.
+
+    A registry that is away keeps nobody waiting: the rollback holds, and the registry follows from the outbox.
 
     Raises:
         RolloutError: there is no previous champion.
-        ModelError: a release has no version in the registry.
     """
-    configuration = narrow(RehearsalConfiguration, rollout, where="parameters_rollout.yml")
-    with open_store(configuration) as store:
+    configuration = narrow(RolloutConfiguration, rollout, where="parameters_rollout.yml")
+    with open_store(configuration, model=model) as store:
         champion = store.champion() or "nothing"
         reason = "An operator asked for the previous champion."
-        approval = configuration.operator.key().sign(Act.ROLL_BACK, subject=champion, at=now, reason=reason)
+        at = store.now() if now is None else now
+        approval = configuration.operator.key().sign(Act.ROLL_BACK, subject=champion, at=at, reason=reason)
         returned = store.roll_back(now, approval)
         LOG.info("Release %s was taken back; release %s answers everybody again.", champion, returned)
-        reconcile(store, model=model)
-        tag_rollout(champion, _tags(recorded_story(store, champion).to_dict()), model=model)
-
-
-def _tags(story: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        "state": story["final_stage"],
-        "reason": story["reason"],
-        "at": story["moved_at"],
-        "people_exposed": str(story["people_exposed"]),
-    }
+        if reconcile(store, model=model)["away"] is not None:
+            LOG.warning("The rollback is done; the registry will follow when it is back.")
+        for failure in deliver_due(store, channels_of(configuration.notifications, Path())).failures:
+            LOG.warning("%s", failure)

@@ -33,7 +33,7 @@ TINY: dict[str, Any] = {
     },
     "evaluation": {"resampling": {"resamples": 20}},
     "bias": {"sizes": {"minimum": 2, "sufficient": 3}},
-    "rollout": {"non_mated_limit": 400},
+    "rehearsal": {"non_mated_limit": 400},
     "ablation": {"steps": 2},
     "method_comparison": {"steps": 2, "seeds": [7], "judged": {"folds": 2, "pairs_per_fold": 20}},
 }

@@ -74,7 +74,7 @@ def test_a_second_run_of_the_side_effects_changes_nothing(finished_chain: Chain)
         name: report(finished_chain, name) for name in ("registration_record", "rollout_report", "alias_projection")
     }
     versions = len(client(finished_chain).search_model_versions("name = 'countenance'"))
-    finished_chain.run("registration", "rollout", "monitoring")
+    finished_chain.run("registration", "rehearsal", "monitoring")
     assert {name: report(finished_chain, name) for name in before} == before
     assert len(client(finished_chain).search_model_versions("name = 'countenance'")) == versions
 
@@ -247,7 +247,7 @@ def test_a_candidate_that_was_not_registered_is_not_rolled_out_and_the_report_sa
     record = json.loads(path.read_text())
     record["student_damaged"] |= {"registered": False, "version": None, "reason": "Failed: bias index."}
     path.write_text(json.dumps(record))
-    chain.run("rollout")
+    chain.run("rehearsal")
     last = report(chain, "rollout_report")["entries"][-1]
     assert last["story"] is None
     assert last["skipped"] == "'student_damaged' was not registered: Failed: bias index."

@@ -11,7 +11,7 @@ from pipelines.settings import CONFIG_LOADER_ARGS
 
 PROJECT = Path(__file__).parents[2]
 STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text())["stages"]
-SIDE_EFFECTS = {"registration", "rollout", "monitoring"}
+SIDE_EFFECTS = {"registration", "rehearsal", "monitoring"}
 COMMANDS_WRITE = set().union(*(register_pipelines()[command].all_outputs() for command in OPERATOR_COMMANDS))
 """What is there only after a command of a person: DVC knows no dependency that may be missing."""
 

@@ -15,7 +15,12 @@ from pipelines.settings import CONFIG_LOADER_ARGS
 
 PROJECT = Path(__file__).parents[2]
 ENVIRONMENTS = sorted(path.name for path in (PROJECT / "conf").iterdir() if path.is_dir() and path.name != "local")
-SECRETS = ("COUNTENANCE_SUBJECT_SECRET", "COUNTENANCE_OPERATOR_SECRET", "COUNTENANCE_ROUTING_SECRET")
+SECRETS = (
+    "COUNTENANCE_SUBJECT_SECRET",
+    "COUNTENANCE_OPERATOR_SECRET",
+    "COUNTENANCE_ROUTING_SECRET",
+    "COUNTENANCE_LABEL_SECRET",
+)
 
 
 def parameters(environment: str) -> dict[str, object]:
@@ -59,6 +64,8 @@ def test_production_takes_its_secrets_from_the_environment(monkeypatch: pytest.M
     values = parameters("production")
     assert values["ingestion"]["subject_secret"] == "countenance_subject_secret of a test"  # type: ignore[index]
     assert "demonstration" not in str(values["rollout"])
+    assert values["rollout"]["label_secret"] == "countenance_label_secret of a test"  # type: ignore[index]
+    assert values["rehearsal"]["entries"] == []  # type: ignore[index]
 
 
 def test_a_misspelt_room_or_parameter_is_refused_with_the_right_word():

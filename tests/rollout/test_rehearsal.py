@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 
 from countenance.errors import RolloutError
+from countenance.rollout.operators import Operator
 from countenance.rollout.rehearsal import (
     Entry,
-    Operator,
     RehearsalConfiguration,
     Rehearsed,
     Release,
+    Rules,
     rehearse,
     traffic_pairs,
 )
@@ -19,7 +20,7 @@ from countenance.rollout.state import Stage
 from countenance.rollout.store import RolloutStore
 from countenance.rollout.story import ErrorCosts
 
-from .scenes import ANNA, GROUPS, NOON, hours, policy
+from .scenes import ANNA, GROUPS, NOON, OFFLINE, REGISTRATION, hours, policy
 
 PHOTOS = 3
 COSTS = ErrorCosts(false_match=100.0, false_non_match=2.0)
@@ -51,7 +52,15 @@ def release(
     samples = samples + noise * generator.normal(size=samples.shape)
     samples /= np.linalg.norm(samples, axis=1, keepdims=True)
     outputs = pd.DataFrame({"face_id": people["face_id"], "embedding": list(samples.astype(np.float32))})
-    given = {"threshold": 0.45, "registered": True, "reason": "All 8 gates passed.", "outputs": outputs[::-1]}
+    given = {
+        "threshold": 0.45,
+        "registered": True,
+        "reason": "All 8 gates passed.",
+        "outputs": outputs[::-1],
+        "registration": REGISTRATION,
+        "offline": OFFLINE,
+        "embedding_space": f"{candidate}{data}-space",
+    }
     return Release(candidate=candidate, release_id=f"{candidate}{data}-release", **(given | changes))  # type: ignore[arg-type]
 
 
@@ -60,14 +69,9 @@ RELEASES = {item.candidate: item for item in (FIRST, BETTER, WORSE)}
 
 
 def rehearsal(*entries: tuple[str, str], **changes: object) -> RehearsalConfiguration:
-    rules = policy(maximum_disagreement=0.9, non_inferiority_margin=0.05, guarded_groups=GROUPS)
     given = {
         "seed": 5,
-        "store": "sqlite://",
-        "operator": Operator(name=ANNA.name, secret=ANNA.secret.decode()),
-        "routing_secret": "a routing secret for tests",
         "start": NOON,
-        "policy": rules,
         "entries": [Entry(candidate=name, enters=how, traffic=TRAFFIC) for name, how in entries],  # type: ignore[arg-type]
         "look_every": 250,
         "non_mated_limit": 1000,
@@ -75,11 +79,16 @@ def rehearsal(*entries: tuple[str, str], **changes: object) -> RehearsalConfigur
     return RehearsalConfiguration.model_validate(given | changes)
 
 
+RULES = Rules(
+    policy=policy(maximum_disagreement=0.9, non_inferiority_margin=0.05, guarded_groups=GROUPS),
+    operator=ANNA,
+    routing_secret=b"a routing secret for tests",
+)
 BOTH = rehearsal(("first", "bootstrap"), ("better", "rollout"))
 
 
 def played(store: RolloutStore, configuration: RehearsalConfiguration, **others: Release) -> list[Rehearsed]:
-    return rehearse(store, PEOPLE, RELEASES | others, configuration, costs=COSTS)
+    return rehearse(store, PEOPLE, RELEASES | others, configuration, RULES, costs=COSTS)
 
 
 def test_the_first_is_bootstrapped_and_the_next_goes_the_whole_way(store: RolloutStore) -> None:

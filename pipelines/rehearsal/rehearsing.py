@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,10 +10,12 @@ import pandas as pd
 from countenance.assessment.fairness import FairnessConfiguration
 from countenance.assessment.held_out import AssessmentConfiguration
 from countenance.configuration import narrow
-from countenance.rollout.rehearsal import RehearsalConfiguration, Rehearsed, Release, rehearse
+from countenance.rollout.rehearsal import RehearsalConfiguration, Rehearsed, Release, Rules, rehearse
 from countenance.rollout.store import RolloutStore
 from countenance.rollout.story import ErrorCosts
 from countenance.rollout.traffic import score_column
+from pipelines.rollout.candidates import RegisteredRelease, registered_releases
+from pipelines.rollout.configuration import RolloutConfiguration, open_store
 
 
 def rehearse_all(
@@ -24,35 +25,43 @@ def rehearse_all(
     evaluation: Mapping[str, Any],
     bias: Mapping[str, Any],
     rollout: Mapping[str, Any],
+    rehearsal: Mapping[str, Any],
     outputs: Mapping[str, pd.DataFrame],
+    *,
+    model: str,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Open the store, play every entry, and write down what the store says afterwards."""
-    configuration = narrow(RehearsalConfiguration, rollout, where="parameters_rollout.yml")
+    configuration = narrow(RehearsalConfiguration, rehearsal, where="parameters_rehearsal.yml")
+    standing = narrow(RolloutConfiguration, rollout, where="parameters_rollout.yml")
     cost = narrow(AssessmentConfiguration, evaluation, where="parameters_evaluation.yml").cost
     fairness = narrow(FairnessConfiguration, bias, where="parameters_bias.yml")
     people = _people(manifest, groups, fairness.identity_attribute)
     costs = ErrorCosts(false_match=cost.cost_false_match, false_non_match=cost.cost_false_non_match)
-    releases = {
-        name: Release(
-            candidate=name,
-            release_id=entry["release_id"],
-            threshold=entry["operating_threshold"],
-            registered=entry["registered"],
-            reason=entry["reason"],
-            outputs=outputs[name],
-        )
-        for name, entry in record.items()
-    }
-    with open_store(configuration) as store:
-        played = rehearse(store, people, releases, configuration, costs=costs)
+    releases = {name: _release(release, outputs[name]) for name, release in registered_releases(record).items()}
+    rules = Rules(
+        policy=standing.rules(),
+        operator=standing.operator.key(),
+        routing_secret=standing.routing_secret.encode(),
+    )
+    with open_store(standing, model=model) as store:
+        played = rehearse(store, people, releases, configuration, rules, costs=costs)
         report = _report(store, played, record, cost.currency)
     return report, _traffic_table(played)
 
 
-def open_store(configuration: RehearsalConfiguration) -> RolloutStore:
-    """The rollout store, with the operator's key."""
-    Path(configuration.store.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    return RolloutStore.open(configuration.store, keys=[configuration.operator.key()])
+def _release(known: RegisteredRelease, outputs: pd.DataFrame) -> Release:
+    return Release(
+        candidate=known.candidate,
+        release_id=known.release_id,
+        threshold=known.threshold,
+        registered=known.registered,
+        reason=known.reason,
+        outputs=outputs,
+        registration=known.registration,
+        offline=known.offline,
+        embedding_space=known.embedding_space,
+        files=known.files,
+    )
 
 
 def _people(manifest: pd.DataFrame, groups: pd.DataFrame, attribute: str) -> pd.DataFrame:
