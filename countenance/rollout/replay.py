@@ -14,6 +14,7 @@ from countenance.errors import RolloutError
 from countenance.rollout.advance import advance
 from countenance.rollout.approvals import Approval, OperatorKey
 from countenance.rollout.attaching import attach_files
+from countenance.rollout.batch import CANDIDATE, CHAMPION, EvidenceBatch, LabelledBatch, Served
 from countenance.rollout.evidence import EvidenceState, evidence_key
 from countenance.rollout.policy import RolloutPolicy
 from countenance.rollout.preconditions import Preconditions
@@ -158,6 +159,7 @@ class _Replay:
             log, candidate=record.state.release, champion=record.state.champion, policy=policy, salt=salt
         )
         self._stage_of = np.full(len(self._tape.at), "", dtype=object)
+        self._by_candidate = np.zeros(len(self._tape.at), dtype=np.bool_)
         self._people: set[int] = set()
         self._seen_until: np.datetime64 = np.datetime64(0, "us")
         self._number = 0
@@ -191,15 +193,9 @@ class _Replay:
         yield from (moment for moment in after if moment > self._seen_until)
 
     def _look(self, moment: np.datetime64) -> None:
-        tape, state, before = self._tape, self._record.state, self._seen_until
+        state, before = self._record.state, self._seen_until
         arrived, batches = self._arrive(moment, state.stage_key, state.share)
-        due = between(tape.due_at, before, moment)
-        ready = tape.ready_order[between(tape.ready_at[tape.ready_order], before, moment)]
-        self._measured = self._measured.with_scored(
-            scored=len(tape.at[arrived]),
-            disagreed=int(tape.disagreed[arrived].sum()),
-            due=len(tape.at[due]),
-        ).with_labelled(tape.difference[ready], tape.group[ready], self._stage_of[ready], tape.mated[ready])
+        self._measured = self._measured.folded(self._new_evidence(arrived, before, moment), self._policy)
         self._number += 1
         look = Look(
             number=self._number,
@@ -213,6 +209,34 @@ class _Replay:
         )
         self._store.observe(self._record, look)
 
+    def _new_evidence(self, arrived: slice, before: np.datetime64, moment: np.datetime64) -> EvidenceBatch:
+        """What came in (before, moment]; ``arrived`` are its arrivals. A log knows no times and no failures."""
+        tape, policy = self._tape, self._policy
+        due = between(tape.due_at, before, moment)
+        ready = tape.ready_order[between(tape.ready_at[tape.ready_order], before, moment)]
+        by_candidate = self._by_candidate[arrived]
+        served = {CANDIDATE: int(by_candidate.sum()), CHAMPION: int((~by_candidate).sum())}
+        scores = np.zeros(0) if policy.drift is None else tape.score[ready][~tape.mated[ready]]
+        return EvidenceBatch(
+            labelled=LabelledBatch(
+                candidate_wrong=tape.candidate_wrong[ready].astype(np.int8),
+                champion_wrong=tape.champion_wrong[ready].astype(np.int8),
+                by_candidate=self._by_candidate[ready],
+                group=tape.group[ready],
+                stage=self._stage_of[ready],
+                mated=tape.mated[ready],
+                weight=np.ones(len(ready)),
+            ),
+            scored=len(by_candidate),
+            disagreed=int(tape.disagreed[arrived].sum()),
+            due=due.stop - due.start,
+            due_by_candidate=int(self._by_candidate[due].sum()),
+            due_disagreed=float(tape.disagreed[due].sum()),
+            served={} if policy.latency else {name: Served(requests=count) for name, count in served.items()},
+            tail_watched=len(scores),
+            tail_above=0 if policy.drift is None else int((scores > policy.drift.tail_score).sum()),
+        )
+
     def _arrive(self, moment: np.datetime64, stage_key: str, share: float) -> tuple[slice, tuple[DecisionBatch, ...]]:
         arrived = between(self._tape.at, self._seen_until, moment)
         self._stage_of[arrived] = stage_key
@@ -220,6 +244,7 @@ class _Replay:
         state = self._record.state
         assert state.champion is not None
         exposed = self._tape.position[arrived] < share
+        self._by_candidate[arrived] = exposed
         answered = ((state.release, exposed), (state.champion, ~exposed))
         batches = tuple(self._batch(release, arrived, rows) for release, rows in answered if rows.any())
         self._people.update(self._tape.person[arrived][exposed].tolist())
@@ -251,7 +276,8 @@ class _Replay:
             if answer is not None:
                 self._store.approve(answer, now=now)
                 signed = (*signed, answer)
-            evidence = replace(self._gates, measured=self._measured, approvals=signed)
+            exposed = int(self._by_candidate.sum())
+            evidence = replace(self._gates, measured=self._measured, approvals=signed, exposed_requests=exposed)
             after, actions = advance(record.state, evidence, self._policy, now)
             if after == record.state:
                 return

@@ -10,14 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from countenance.rollout.policy import RolloutPolicy
-from countenance.rollout.traffic import TrafficLog, sticky_share
+from countenance.rollout.traffic import TrafficLog, score_column, sticky_share
 
 Moments = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tape:
-    """The log as arrays in order of arrival, shape [N]; ``ready_order`` sorts by the moment labels count."""
+    """The log as arrays in order of arrival, shape [N]; ``ready_order`` sorts by the moment labels count.
+
+    ``score`` is the candidate's.
+    """
 
     at: Moments
     due_at: Moments
@@ -31,6 +34,7 @@ class Tape:
     mated: NDArray[np.bool_]
     candidate_wrong: NDArray[np.bool_]
     champion_wrong: NDArray[np.bool_]
+    score: NDArray[np.float64]
 
 
 def record_tape(log: TrafficLog, *, candidate: str, champion: str, policy: RolloutPolicy, salt: bytes) -> Tape:
@@ -55,6 +59,7 @@ def record_tape(log: TrafficLog, *, candidate: str, champion: str, policy: Rollo
         mated=mated,
         candidate_wrong=by_candidate != mated,
         champion_wrong=by_champion != mated,
+        score=log.frame[score_column(candidate)].to_numpy(dtype=np.float64),
     )
 
 
