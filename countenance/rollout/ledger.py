@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,7 +58,16 @@ def link_hash(event: Event) -> str:
 
 
 def verify_links(events: Iterable[Event], *, expected_head: str | None = None) -> int:
-    """Walk the chain and return how many events it holds.
+    """Walk the chain and return how many events it holds; see ``verified_links``.
+
+    Raises:
+        RolloutError: naming the first event that was changed, removed or put in.
+    """
+    return sum(1 for _ in verified_links(events, expected_head=expected_head))
+
+
+def verified_links(events: Iterable[Event], *, expected_head: str | None = None) -> Iterator[Event]:
+    """Hand ``events`` on, each after its link was checked, so that others may look at them in the same walk.
 
     Args:
         events: all events in their order.
@@ -68,7 +77,7 @@ def verify_links(events: Iterable[Event], *, expected_head: str | None = None) -
     Raises:
         RolloutError: naming the first event that was changed, removed or put in.
     """
-    before, count, met = GENESIS, 0, expected_head is None
+    before, count, met = GENESIS, 0, expected_head in (None, GENESIS)
     for count, event in enumerate(events, start=1):
         if event.sequence != count:
             raise RolloutError(
@@ -82,9 +91,9 @@ def verify_links(events: Iterable[Event], *, expected_head: str | None = None) -
             )
         before = event.hash
         met = met or before == expected_head
+        yield event
     if not met:
         raise RolloutError(
             f"The history is broken after event {count}: the hash noted earlier is not in it, so events were "
             "removed or rewritten; restore the store from a copy."
         )
-    return count
