@@ -32,7 +32,8 @@ demo: $(READY) ## run the whole chain and print the KPI sheet (about 8 minutes o
 	@kedro run --env $(ENV)
 
 test: $(READY) ## run the test suite (about 12 minutes)
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 pytest $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 \
+	  pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(READY) ## ruff, mypy --strict on the library, and the import contracts
 	@ruff check .
