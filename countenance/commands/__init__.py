@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "evaluate": ("countenance.commands.evaluate", "how good embeddings or predictions are, as the field measures it"),
     "inspect": ("countenance.commands.inspect", "what an import of a set would find: counts, labels, problems"),
     "protocol": ("countenance.commands.protocol", "check, convert or make a template protocol"),
+    "rollout": ("countenance.commands.rollout", "see where a rollout stands, sign for it, stop it, try policies"),
 }
 """By verb: the module that knows it, and what it does in a few words."""
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from countenance.commands.named_opening import named_opening
+
 if TYPE_CHECKING:
     from countenance.erasure.project import Project
 
@@ -63,27 +65,5 @@ def open_project(folder: Path) -> Project:
     Raises:
         ConfigurationError: it names none, or one that can't be imported.
     """
-    import importlib
-    import tomllib
-
-    from countenance.errors import ConfigurationError
-
-    file = folder / "pyproject.toml"
-    try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
-        module, _, name = settings["tool"]["countenance"]["erasure"].partition(":")
-    except (OSError, tomllib.TOMLDecodeError, KeyError, AttributeError) as error:
-        raise ConfigurationError(
-            f"{file} names no project that a person could be erased from ('erasure' in [tool.countenance]): run the "
-            "command in the project's folder, or give it with --project."
-        ) from error
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    try:
-        opened: Project = getattr(importlib.import_module(module), name)(folder)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"'{module}', which [tool.countenance] in {file} names, can't be imported ({error.name} is missing): "
-            "install the project with its 'pipelines' extra."
-        ) from error
+    opened: Project = named_opening(folder, "erasure", purpose="a person could be erased from")(folder)
     return opened

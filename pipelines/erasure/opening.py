@@ -8,15 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from countenance.erasure.project import DataRoot, ModelRegistry, ObjectPlace, Project
 from countenance.errors import ConfigurationError
+from pipelines.environment import BASE, read_environment
 from pipelines.erasure.dvc_history import DvcHistory
 from pipelines.erasure.mlflow_registry import MlflowRegistry
 from pipelines.erasure.s3_place import s3_place
 
-_FIRST: Final = "base"
 _SHORTEST_SECRET: Final = 8
 _KEPT_EMPTY: Final = (".gitkeep", ".gitignore")
 
@@ -32,8 +32,8 @@ def open_project(folder: Path) -> Project:
             purged.
     """
     environments = {name: _Environment(folder, name) for name in _environments(folder)}
-    used = {name: each for name, each in environments.items() if name == _FIRST or _has_data(each.data_root)}
-    records = environments[_FIRST].registry_root / "erasures"
+    used = {name: each for name, each in environments.items() if name == BASE or _has_data(each.data_root)}
+    records = environments[BASE].registry_root / "erasures"
     downloads = records / "unfinished" / "downloads"
     history = DvcHistory(folder, downloads) if (folder / ".dvc").is_dir() else None
     roots: dict[Path, DataRoot] = {}
@@ -54,19 +54,11 @@ class _Environment:
     """One folder of ``conf/``, with what it takes from ``conf/base``."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        from kedro.config import OmegaConfigLoader
-
-        from pipelines.settings import CONFIG_LOADER_ARGS
-
-        arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS, "base_env": _FIRST, "default_run_env": name}
-        loader = OmegaConfigLoader(str(folder / "conf"), env=name, **arguments)
+        read = read_environment(folder, name)
         self._folder, self._name = folder, name
-        # All at once: the next loader takes `${globals:...}` away from this one, since there is one resolver for all.
-        values: dict[str, Any] = loader["globals"]
-        self._parameters: dict[str, Any] = loader["parameters"]
-        self.mlflow: dict[str, Any] = loader["mlflow"]
-        self.data_root = (folder / values["data_root"]).resolve()
-        self.registry_root = (folder / values["registry_root"]).resolve()
+        self._parameters, self.mlflow = read.parameters, read.mlflow
+        self.data_root = (folder / read.values["data_root"]).resolve()
+        self.registry_root = (folder / read.values["registry_root"]).resolve()
 
     def root(self) -> DataRoot:
         """Its data, and the keys of its people."""
@@ -99,9 +91,9 @@ class _Environment:
 
 def _environments(folder: Path) -> list[str]:
     names = sorted(path.name for path in (folder / "conf").iterdir() if path.is_dir() and path.name != "local")
-    if _FIRST not in names:
-        raise ConfigurationError(f"{folder} has no conf/{_FIRST}: run the command in the project's folder.")
-    return [_FIRST, *(name for name in names if name != _FIRST)]
+    if BASE not in names:
+        raise ConfigurationError(f"{folder} has no conf/{BASE}: run the command in the project's folder.")
+    return [BASE, *(name for name in names if name != BASE)]
 
 
 def _has_data(root: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 
@@ -10,4 +9,4 @@ def roll_back(rollout: dict[str, Any], registration: dict[str, Any]) -> None:
     """Return to the previous champion in the rollout store, then show it in the registry."""
     from pipelines.rollout.projection import return_to_previous
 
-    return_to_previous(rollout, model=registration["model"], now=datetime.now(UTC))
+    return_to_previous(rollout, model=registration["model"])
