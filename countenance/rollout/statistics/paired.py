@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Counts = int | NDArray[np.integer[Any]] | NDArray[np.float64]
 
-HARM_BETS: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+HARM_BETS: tuple[float, ...] = (0.07, 0.15, 0.3, 0.6, 0.9)
 """Shares of the wealth put on "the next discordant pair is worse"; each within (0, 1)."""
 
 NON_INFERIORITY_BETS: tuple[float, ...] = (0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8)
