@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from countenance.commands.arguments import number
+from countenance.commands.rollout_opening import add_store_options, opened
 
 if TYPE_CHECKING:
     from countenance.rollout.planes.snapshot import RoutingSnapshot
@@ -22,17 +24,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "`kubectl apply -f -`), or a snapshot file for a gateway that cannot reach the database. The store decides; "
         "this only tells. Run it after every step of the controller."
     )
-    parser.add_argument(
-        "--store", required=True, metavar="URL", help="of the rollout store: sqlite:///PATH or postgresql+psycopg://..."
-    )
-    parser.add_argument("--model", default="countenance", metavar="NAME", help="default: countenance")
+    add_store_options(parser)
     parser.add_argument("--plane", choices=("kserve", "file"), required=True, help="what the routing is written for")
     parser.add_argument(
         "--threshold",
         action="append",
         default=[],
         metavar="RELEASE=SCORE",
-        help="the score above which a release accepts, as its release.json says; once for champion and candidate each",
+        help="the score above which a release accepts; default: as it came into the store with the release",
     )
     parser.add_argument(
         "--ttl",
@@ -48,19 +47,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the manifest."""
     from countenance.commands.output_paths import write_text
-    from countenance.errors import RolloutError
     from countenance.rollout.planes.file import SnapshotFile, as_text
 
     snapshot = _snapshot(arguments)
-    if arguments.plane == "file":
-        if arguments.out is None:
-            sys.stdout.write(as_text(snapshot))
-        else:
-            SnapshotFile(arguments.out).write(snapshot)
+    if arguments.plane == "file" and arguments.out is not None:
+        SnapshotFile(arguments.out).write(snapshot)
         return 0
-    if arguments.name is None:
-        raise RolloutError("A manifest for KServe needs the InferenceService's name: give --name.")
-    text = _kserve(snapshot, arguments)
+    text = as_text(snapshot) if arguments.plane == "file" else _kserve(snapshot, arguments)
     if arguments.out is None:
         sys.stdout.write(text)
     else:
@@ -87,21 +80,17 @@ def _add_kserve(group: argparse._ArgumentGroup) -> None:
 
 
 def _snapshot(arguments: argparse.Namespace) -> RoutingSnapshot:
-    from countenance.errors import RolloutError
-    from countenance.rollout.planes.source import snapshot_of
-    from countenance.rollout.reader import RolloutReader
+    from countenance.rollout.planes.source import recorded_thresholds, snapshot_of
 
-    thresholds = {
-        release: _score(release, text) for release, text in _pairs(arguments.threshold, "--threshold").items()
-    }
+    pairs = _pairs(arguments.threshold, "--threshold")
+    given = {release: _score(release, text) for release, text in pairs.items()}
+    with opened(arguments) as found:
+        recorded = recorded_thresholds(found.store)
 
-    def threshold(release: str) -> float:
-        if release not in thresholds:
-            raise RolloutError(f"The threshold of '{release}' is not given: add --threshold {release}=SCORE.")
-        return thresholds[release]
+        def threshold(release: str) -> float:
+            return given[release] if release in given else recorded(release)
 
-    with RolloutReader.open(arguments.store, model=arguments.model) as reader:
-        return snapshot_of(reader.standing(), threshold, ttl=timedelta(seconds=arguments.ttl))
+        return snapshot_of(found.store.standing(), threshold, ttl=timedelta(seconds=arguments.ttl))
 
 
 def _kserve(snapshot: RoutingSnapshot, arguments: argparse.Namespace) -> str:
@@ -109,6 +98,8 @@ def _kserve(snapshot: RoutingSnapshot, arguments: argparse.Namespace) -> str:
     from countenance.errors import RolloutError
     from countenance.rollout.planes.kserve import InferenceServing, as_yaml, rounding_note, serverless, weighted
 
+    if arguments.name is None:
+        raise RolloutError("A manifest for KServe needs the InferenceService's name: give --name.")
     told = {
         "name": arguments.name,
         "namespace": arguments.namespace,
@@ -127,7 +118,7 @@ def _kserve(snapshot: RoutingSnapshot, arguments: argparse.Namespace) -> str:
     note = rounding_note(snapshot)
     if note is not None:
         sys.stderr.write(f"{note}\n")
-    return as_yaml(manifests)
+    return json.dumps(manifests, indent=1) + "\n" if arguments.json else as_yaml(manifests)
 
 
 def _pairs(texts: list[str], option: str) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from countenance.errors import RolloutError
+from countenance.rollout.decisions.papers import recorded_threshold
 from countenance.rollout.planes.plane import TrafficPlane
 from countenance.rollout.planes.snapshot import DEFAULT_TTL, RoutingSnapshot
 from countenance.rollout.planes.ticking import Ticker
@@ -79,18 +80,42 @@ def snapshot_of(
     )
 
 
+def recorded_thresholds(reader: RolloutReader) -> Callable[[str], float]:
+    """The threshold of a release, as it came into the store with the release: it travels with the version.
+
+    What is returned raises RolloutError where none is recorded.
+    """
+
+    def threshold(release: str) -> float:
+        found = recorded_threshold(reader, release)
+        if found is None:
+            raise RolloutError(
+                f"The threshold of '{release}' is not recorded, and without it no score says match: start its rollout "
+                "with its preconditions, or give the threshold."
+            )
+        return found
+
+    return threshold
+
+
 class StoreSource:
     """Snapshots straight from the rollout store; many planes may follow one.
 
     Args:
         reader: of the store; it is used from the follower's thread.
-        thresholds: the calibrated threshold of a release, as its release unit says.
+        thresholds: the calibrated threshold of a release; None: as it came into the store with the release.
         ttl: how long a plane trusts a snapshot without news.
     """
 
-    def __init__(self, reader: RolloutReader, thresholds: Callable[[str], float], *, ttl: timedelta = DEFAULT_TTL):
+    def __init__(
+        self,
+        reader: RolloutReader,
+        thresholds: Callable[[str], float] | None = None,
+        *,
+        ttl: timedelta = DEFAULT_TTL,
+    ):
         self._reader = reader
-        self._thresholds = thresholds
+        self._thresholds = thresholds or recorded_thresholds(reader)
         self._ttl = ttl
 
     def mark(self) -> Hashable:
@@ -140,8 +165,9 @@ class Follower(Ticker):
         if mark == self._seen and time.monotonic() - self._read_at < self._refresh:
             return
         snapshot, age = self._source.read()
-        for plane in self._planes:
-            plane.apply(snapshot, age=age)
+        refusals = [refusal for plane in self._planes if (refusal := _refusal(plane, snapshot, age)) is not None]
+        if refusals:
+            raise refusals[0]
         self._seen, self._read_at = mark, time.monotonic()
 
 
@@ -166,6 +192,15 @@ class Pulse(Ticker):
         epoch = self._plane.heartbeat()
         if epoch is not None:
             self._beat(epoch)
+
+
+def _refusal(plane: TrafficPlane, snapshot: RoutingSnapshot, age: timedelta) -> RolloutError | None:
+    """What a plane said against a snapshot: the other planes get it all the same, before it is told."""
+    try:
+        plane.apply(snapshot, age=age)
+    except RolloutError as refusal:
+        return refusal
+    return None
 
 
 def _routed(state: RolloutState) -> bool:

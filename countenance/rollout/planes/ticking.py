@@ -81,7 +81,6 @@ class Ticker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._wake.clear()
             pause = self._every
             try:
                 self._act()
@@ -93,6 +92,7 @@ class Ticker:
                 self._note(error)
                 raise
             self._wake.wait(pause)
+            self._wake.clear()  # before the loop asks whether it is to stop, so that no stop is missed
 
     def _note(self, error: BaseException) -> None:
         # The text of a database's error may repeat rows; its class says enough.

@@ -98,9 +98,20 @@ def test_what_is_missing_is_told_in_one_sentence(canary: list[str], changes: lis
         told(*canary, *changes)
 
 
-def test_a_threshold_that_is_not_given_is_told(canary: list[str]) -> None:
-    with pytest.raises(RolloutError, match="add --threshold v2=SCORE"):
+def test_a_threshold_that_is_neither_given_nor_recorded_is_told(canary: list[str]) -> None:
+    with pytest.raises(RolloutError, match="threshold of 'v2' is not recorded"):
         told(*canary[:-2], *KSERVE)
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(RolloutError, match="no rollout store at"):
+        told("--store", f"sqlite:///{tmp_path / 'none.db'}", *KSERVE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_manifests_are_printed_as_json(canary: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(*canary, *KSERVE, "--json") == 0
+    assert [each["kind"] for each in json.loads(capsys.readouterr().out)] == ["ConfigMap", "InferenceService"]
 
 
 def test_a_rollback_is_fast_in_this_process_and_in_another(capsys: pytest.CaptureFixture[str]) -> None:

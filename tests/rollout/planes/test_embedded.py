@@ -2,6 +2,8 @@ import threading
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from countenance.errors import RolloutError
 from countenance.rollout.planes.embedded import EmbeddedPlane, StaleSnapshotError
@@ -111,6 +113,21 @@ def test_a_stale_epoch_is_refused_and_changes_nothing(plane: EmbeddedPlane) -> N
     with pytest.raises(StaleSnapshotError):
         plane.apply(snapshot(share=1.0))  # the same reading, told otherwise
     assert plane.current() == snapshot() and plane.heartbeat() == 7
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 3)), min_size=1, max_size=12))
+def test_in_whatever_order_news_arrives_the_newest_is_kept(arrivals: list[tuple[int, int]]) -> None:
+    plane = EmbeddedPlane("gate", SALT)
+    kept: tuple[int, int] | None = None
+    for epoch, second in arrivals:
+        # What an epoch says follows from it, as in the store; shares fall as epochs grow, as in a rollback.
+        told = snapshot(epoch=epoch, share=1 / epoch, made_at=NOON + timedelta(seconds=second))
+        try:
+            plane.apply(told)
+        except StaleSnapshotError:
+            assert kept is not None and (epoch, second) < kept
+        kept = max(kept or (0, 0), (epoch, second))
+        assert (plane.heartbeat(), plane.current().share) == (kept[0], 1 / kept[0])
 
 
 def test_another_models_snapshot_is_refused(plane: EmbeddedPlane) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from countenance.rollout.approvals import Act
 from countenance.rollout.planes.embedded import EmbeddedPlane
 from countenance.rollout.planes.file import FileSource, SnapshotFile
 from countenance.rollout.planes.source import Follower, Pulse, StoreSource, snapshot_of
+from countenance.rollout.preconditions import Preconditions
 from countenance.rollout.reader import RolloutReader
 from countenance.rollout.state import Stage
 from countenance.rollout.store import RolloutStore
 
-from ..scenes import LATER, SALT, bootstrapped, led_to, promoted, signed
+from ..scenes import LATER, NOON, OFFLINE, REGISTRATION, SALT, bootstrapped, led_to, policy, promoted, signed, step
 from .places import Clock
 
 THRESHOLDS = {"v1": 0.4, "v2": 0.55, "v3": 0.6}
@@ -112,6 +114,29 @@ def test_a_missing_threshold_is_no_route(store: RolloutStore) -> None:
         snapshot_of(store.standing(), threshold)
 
 
+def test_a_threshold_travels_with_the_version(store: RolloutStore) -> None:
+    store.bootstrap(
+        "v1",
+        registration=REGISTRATION,
+        offline=OFFLINE,
+        approval=signed(Act.BOOTSTRAP, "v1"),
+        preconditions=Preconditions(threshold=0.41),
+        now=NOON,
+    )
+    known = Preconditions(embedding_space="s", threshold=0.57, re_enrolled=True)
+    record = store.start("v2", policy(), evidence_key="key", now=NOON, preconditions=known)
+    while record.state.stage is not Stage.SHADOW:
+        record = step(store, record)
+    snapshot, age = StoreSource(store).read()
+    assert dict(snapshot.thresholds) == {"v1": 0.41, "v2": 0.57} and age == timedelta(0)
+
+
+def test_a_release_whose_threshold_nobody_recorded_is_not_routed_to(store: RolloutStore) -> None:
+    bootstrapped(store)
+    with pytest.raises(RolloutError, match="threshold of 'v1' is not recorded"):
+        StoreSource(store).read()
+
+
 def test_an_abort_reaches_the_plane_at_once(store: RolloutStore, plane: EmbeddedPlane, follower: Follower) -> None:
     bootstrapped(store)
     led_to(store, Stage.CANARY)
@@ -169,6 +194,25 @@ def test_a_snapshot_is_renewed_before_it_runs_out_though_nothing_moves(store: Ro
         assert not plane.expired()
     clock.wait(10)
     assert plane.expired()
+
+
+def test_a_plane_that_refuses_a_snapshot_keeps_no_other_from_it(store: RolloutStore, plane: EmbeddedPlane) -> None:
+    bootstrapped(store)
+    ahead = EmbeddedPlane("countenance", SALT)
+    told, _ = StoreSource(store, threshold).read()
+    ahead.apply(replace(told, epoch=told.epoch + 10))
+    with pytest.raises(RolloutError, match="is older than the plane's"):
+        Follower(StoreSource(store, threshold), [ahead, plane]).look()
+    assert plane.current().epoch == told.epoch
+
+
+def test_a_pulse_ends_at_once_though_it_beats_seldom(plane: EmbeddedPlane) -> None:
+    for _ in range(20):
+        pulse = Pulse(plane, lambda _: None, every=30.0)
+        pulse.start()
+        began = time.monotonic()
+        pulse.stop()
+        assert time.monotonic() - began < 5.0
 
 
 def test_a_follower_ends_cleanly_and_can_begin_again(store: RolloutStore, follower: Follower) -> None:
