@@ -299,3 +299,12 @@ def test_both_databases_refuse_to_change_or_remove_history(
             pytest.skip("is empty in this story: see test_recorder.py")
         with pytest.raises(Exception, match=f"the table {table} is append-only"):
             connection.exec_driver_sql(verb.format(table).replace(" id ", f" {told_of_by} "))
+
+
+def test_one_story_has_one_head_on_both_databases(told_file: Path, told_database: str, postgresql_server: str) -> None:
+    urls = (f"sqlite:///{told_file}", f"{postgresql_server}/{told_database}")
+    stories = []
+    for url in urls:
+        with RolloutStore.open(url) as store:
+            stories.append((store.head(), store.events(), store.looks(2), [look.hash for look in store.looks(2)]))
+    assert stories[0] == stories[1]
