@@ -34,7 +34,7 @@ class GroupVerdict:
     """One guarded group: its log e-value for harm (natural), its counts, and what follows from them.
 
     The e-value is the average of two: against "no more errors than the champion", and against "no more false matches
-    than the champion's plus the tolerance"; between arms, of these two and the same two between arms. The tallies
+    than the champion's plus the tolerance"; where arms are compared, each of pairs and arms joined. The tallies
     count pairs alone, and ``false_matches`` the group's non-mated requests; ``labelled`` counts pairs and the smaller
     of the two arms.
     """
@@ -52,7 +52,7 @@ class Verdict:
     """Everything a look found, in natural logarithms of e-values, with the alpha each is judged at.
 
     ``log_harm`` and ``log_non_inferiority`` are about all traffic: from pairs, or, where the policy compares arms,
-    ``log_harm`` is the average of pairs and arms, and ``log_non_inferiority`` comes from arms alone.
+    ``log_harm`` joins the shadow's pairs with the arms, and ``log_non_inferiority`` comes from arms alone.
     ``log_group_harm`` ("any group") is the average over *all* guarded groups, an unseen one counting as 1; it is
     None when no group is guarded. ``disagreement``, ``unlabelled_share`` and ``shadow_drop`` are None while nothing
     can be divided. ``missing`` names required metrics that were never measured.

@@ -18,6 +18,9 @@ from countenance.rollout.statistics.paired import log_excess, log_harm, log_non_
 from countenance.rollout.statistics.rates import log_rate_excess
 
 
+_KEPT_FOR_ARMS = 0.2
+
+
 @dataclass(frozen=True, kw_only=True)
 class GuardVerdict:
     """A rate held against what is tolerated: its log e-value, the alpha it is judged at, and how many were seen."""
@@ -43,9 +46,8 @@ class ArmsVerdict:
 
 
 def log_overall_harm(evidence: EvidenceState, policy: RolloutPolicy) -> float:
-    """Log e-value for harm to all traffic; between arms the average of pairs (the shadow's) and arms."""
-    pairs = _log_harm_of_pairs(evidence, "overall")
-    return pairs if policy.canary_comparison == "paired" else _average(pairs, _arms(evidence, "overall", policy)[0])
+    """Log e-value for harm to all traffic; between arms that of the shadow's pairs and the arms, joined."""
+    return _joined(_log_harm_of_pairs(evidence, "overall"), evidence, "overall", policy)
 
 
 def log_overall_non_inferiority(evidence: EvidenceState, policy: RolloutPolicy) -> float:
@@ -114,10 +116,23 @@ def _harm_of_group(evidence: EvidenceState, name: str, policy: RolloutPolicy) ->
         margin=policy.false_match_tolerance,
         weight=strangers.weight,
     )
-    logs = [_log_harm_of_pairs(evidence, f"group {name}"), float(excess)]
-    if policy.canary_comparison == "arms":
-        logs += [_arms(evidence, f"{kind} {name}", policy)[0] for kind in ("group", "strangers")]
-    return _average(*logs)
+    errors = _log_harm_of_pairs(evidence, f"group {name}")
+    return _average(
+        _joined(errors, evidence, f"group {name}", policy),
+        _joined(float(excess), evidence, f"strangers {name}", policy),
+    )
+
+
+def _joined(pairs: float, evidence: EvidenceState, stratum: str, policy: RolloutPolicy) -> float:
+    """Wealth made on the shadow's pairs is bet on in the arms, less a fifth that was never bet: (0.8 P + 0.2) A.
+
+    A request is in one of the two alone, so the product is an e-process as each of them is. The fifth is kept because a
+    candidate that did well in the shadow would else have to lose all of that first before harm in the arms is seen.
+    """
+    if policy.canary_comparison == "paired":
+        return pairs
+    kept = np.logaddexp(math.log(1 - _KEPT_FOR_ARMS) + pairs, math.log(_KEPT_FOR_ARMS))
+    return float(kept) + _arms(evidence, stratum, policy)[0]
 
 
 def _log_harm_of_pairs(evidence: EvidenceState, stratum: str) -> float:

@@ -141,14 +141,16 @@ def test_alpha_of_all_guards_of_harm_sums_to_alpha() -> None:
         assert alpha.overall_harm + alpha.group_harm + alpha.latency + alpha.drift == pytest.approx(0.05)
 
 
-def test_between_arms_harm_is_the_average_of_shadow_pairs_and_arms() -> None:
+def test_between_arms_four_fifths_of_the_shadows_wealth_are_bet_on_the_arms() -> None:
     state = EvidenceState(key="k").folded(EvidenceBatch(labelled=differences([1] * 6 + [0] * 50)), ARMS)
     shadow = judge(state, PAIRED).log_harm
     state = state.folded(EvidenceBatch(labelled=two_arms([1] * 9 + [0] * 91, [0] * 100)), ARMS)
     verdict = judge(state, ARMS)
     assert verdict.arms is not None and verdict.arms.candidate_wrong == 9
-    mean = (math.exp(shadow) + math.exp(verdict.arms.log_harm)) / 2
-    assert math.exp(verdict.log_harm) == pytest.approx(mean)
+    joined = (0.8 * math.exp(shadow) + 0.2) * math.exp(verdict.arms.log_harm)
+    assert math.exp(verdict.log_harm) == pytest.approx(joined)
+    alone = EvidenceState(key="k").folded(EvidenceBatch(labelled=two_arms([1] * 9 + [0] * 91, [0] * 100)), ARMS)
+    assert judge(alone, ARMS).log_harm == pytest.approx(verdict.arms.log_harm)
     assert verdict.log_non_inferiority == verdict.arms.log_non_inferiority
     assert verdict.labelled == 56 + 200
     assert json.loads(json.dumps(verdict.summary()))["arms"]["champion_seen"] == 100
