@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from countenance.commands.arguments import number
-
-
-def add(subparsers: Any) -> None:
-    """Add the verb's parser."""
-    parser: argparse.ArgumentParser = subparsers.add_parser("export", help="write a rollout's decisions as Parquet")
-    add_options(parser)
-    parser.set_defaults(parser=parser)
+from countenance.commands.rollout_opening import add_store_options, opened, print_json
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +17,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "Write the decisions of both models and the labels that came, one row a request, for rollout simulate. A "
         "person stands in it as a routing key (an HMAC) alone."
     )
-    parser.add_argument("--store", required=True, metavar="URL", help="e.g. sqlite:///rollout.db")
+    add_store_options(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET", help="the file to write")
     parser.add_argument("--rollout", type=number(int, least=1), metavar="N", help="default: the newest with decisions")
-    parser.add_argument("--model", default="countenance", metavar="NAME", help="default: countenance")
-    parser.add_argument("--json", action="store_true", help="print what was written as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,9 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
     from countenance.rollout.simulation.exporting import export_log
 
     check_outputs(arguments.out, None, [])
-    done = export_log(arguments.store, arguments.out, model=arguments.model, rollout=arguments.rollout)
+    with opened(arguments) as found:
+        done = export_log(found.store, arguments.out, rollout=arguments.rollout)
     if arguments.json:
-        sys.stdout.write(json.dumps(asdict(done) | {"out": str(arguments.out)}) + "\n")
+        print_json(asdict(done) | {"out": str(arguments.out)})
         return 0
     sys.stdout.write(
         f"{arguments.out}: {done.decisions:,} decisions of rollout {done.rollout} ('{done.candidate}' beside "

@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from countenance.rollout.simulation.searching import Found, Prices, Wanted
 
 
-def add(subparsers: Any) -> None:
-    """Add the verb's parser."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "search", help="the cheapest policy that keeps to given error rates"
-    )
-    add_options(parser)
-    parser.set_defaults(parser=parser)
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the verb and add its options."""
     parser.description = (

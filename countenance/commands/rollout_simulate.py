@@ -23,15 +23,6 @@ as it was logged. docs/rollout_simulation.md says what each figure means, and wh
 """
 
 
-def add(subparsers: Any) -> None:
-    """Add the verb's parser."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "simulate", help="what a policy would do, replayed on logged decisions"
-    )
-    add_options(parser)
-    parser.set_defaults(parser=parser)
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Describe the verb and add its options."""
     parser.description = (

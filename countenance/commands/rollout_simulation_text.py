@@ -39,7 +39,7 @@ def report_lines(study: Study, summaries: Sequence[Summary], repetitions: int, l
         f"{repetitions:,} repetitions of each policy in each arm; {100 * level:g} % intervals (Clopper-Pearson).",
         "",
         *table(
-            ["policy", "candidate", "promoted, %", "stopped, %", "of them for harm", "undecided, %"],
+            ["policy", "candidate is", "promoted, %", "stopped, %", "of them for harm", "undecided, %"],
             [
                 [
                     summary.policy,
@@ -53,10 +53,11 @@ def report_lines(study: Study, summaries: Sequence[Summary], repetitions: int, l
             ],
         ),
         "",
+        "Median, and 10 % to 90 % of the repetitions:",
         *table(
             [
-                "median (10 % to 90 %)",
-                "candidate",
+                "policy",
+                "candidate is",
                 "hours to stop",
                 "requests to stop",
                 "hours to promotion",
@@ -77,8 +78,9 @@ def report_lines(study: Study, summaries: Sequence[Summary], repetitions: int, l
             ],
         ),
         "",
+        "Mean, and its interval:",
         *table(
-            ["mean (interval)", "candidate", "money lost", "beyond the champion", "operator minutes"],
+            ["policy", "candidate is", "money lost", "beyond the champion", "operator minutes"],
             [
                 [summary.policy, summary.words, *map(_mean, (summary.money, summary.money_beyond, summary.minutes))]
                 for summary in summaries

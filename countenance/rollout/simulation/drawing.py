@@ -63,6 +63,8 @@ def _time_to_verdict(
 ) -> None:
     last = 0.0
     colours = _colour_of(summaries)
+    # Lines that lie on each other stay visible: each policy's are thinner than those drawn before.
+    widths = dict(zip(colours, np.linspace(3.4, 1.6, len(colours)), strict=True)) if len(colours) > 1 else {}
     for summary in summaries:
         found = outcomes[summary.policy, summary.arm]
         hours = np.sort([outcome.hours for outcome in found if outcome.ending != "undecided"])
@@ -74,15 +76,17 @@ def _time_to_verdict(
             where="post",
             color=colours[summary.policy],
             linestyle=_DASHES[summary.arm],
-            linewidth=2,
+            linewidth=widths.get(summary.policy, 2.2),
             label=_label(summary),
         )
     axis.set_xlim(0, last * 1.08 if last else 1)
     axis.set_ylim(-0.02, 1.04)
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axis.set_xlabel("hours since the rollout began")
-    axis.set_title("Rollouts still without a verdict")
-    axis.legend(loc="upper right", fontsize=8.5)
+    arms = len(summaries) // len(colours)
+    # Columns fill up first, so that each holds one policy.
+    axis.set_title("Rollouts still without a verdict", pad=8 + 15 * arms)
+    axis.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(colours), 3), fontsize=8.5, borderaxespad=0.2)
 
 
 def _people(axis: Axes, summaries: Sequence[Summary]) -> None:
@@ -98,6 +102,7 @@ def _people(axis: Axes, summaries: Sequence[Summary]) -> None:
         axis.text(people.median, place + 0.22, f"{people.median:,.0f}", ha="center", va="bottom", fontsize=9)
     _rows(axis, summaries, places)
     axis.set_xlim(-0.03 * (most or 1), 1.08 * (most or 1))
+    axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.set_xlabel("people; dot: median, line: 10 % to 90 % of repetitions")
     axis.set_title("People answered by the candidate before the verdict")
 

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, select, tuple_
 
 from countenance.errors import RolloutError
 from countenance.rollout import schema
-from countenance.rollout.connection import connect, reading
+from countenance.rollout.connection import reading
+from countenance.rollout.reader import RolloutReader
 from countenance.rollout.simulation.columns import log_schema
 from countenance.storage import write_aside
 
@@ -33,16 +34,15 @@ class Exported:
     labelled: int
 
 
-def export_log(url: str, out: Path, *, model: str, rollout: int | None = None, page: int = PAGE) -> Exported:
+def export_log(store: RolloutReader, out: Path, *, rollout: int | None = None, page: int = PAGE) -> Exported:
     """Write the decisions of one rollout as Parquet, aside and then renamed.
 
     Memory stays flat: decisions are read by position, ``page`` at a time. A person who was erased has no routing
     key any more; each of their requests then counts as a person's own.
 
     Args:
-        url: of the store.
+        store: with the model's rollouts.
         out: the file.
-        model: whose rollouts.
         rollout: its number; None: the newest one with decisions.
         page: decisions at a time.
 
@@ -52,11 +52,9 @@ def export_log(url: str, out: Path, *, model: str, rollout: int | None = None, p
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    _refuse_absent(url)
-    engine = connect(url)
     try:
-        with reading(engine) as connection:
-            number, candidate, champion = _chosen(connection, model, rollout)
+        with reading(store._engine) as connection:
+            number, candidate, champion = _chosen(connection, store._model, rollout)
             kinds = log_schema(candidate, champion)
             decisions = labelled = 0
             with write_aside(out) as aside, pq.ParquetWriter(aside, kinds) as writer:
@@ -72,16 +70,7 @@ def export_log(url: str, out: Path, *, model: str, rollout: int | None = None, p
         raise RolloutError(
             f"A decision of the store doesn't fit the log's columns ({error}): verify the store."
         ) from error
-    finally:
-        engine.dispose()
     return Exported(rollout=number, candidate=candidate, champion=champion, decisions=decisions, labelled=labelled)
-
-
-def _refuse_absent(url: str) -> None:
-    """A store that isn't there would be made, and then found empty."""
-    name = url.removeprefix("sqlite:///")
-    if name != url and not Path(name).exists():
-        raise RolloutError(f"There is no store at {name}: name the one that the rollout is recorded in.")
 
 
 def _chosen(connection: Connection, model: str, number: int | None) -> tuple[int, str, str]:
