@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from countenance.rollout.approvals import Act, Approval, OperatorKey, verify
@@ -14,6 +14,7 @@ from countenance.rollout.records import Standing
 from countenance.rollout.state import Stage
 from countenance.rollout.store import RolloutStore
 
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _FORWARD = [Stage.REGISTERED, Stage.VALIDATING, Stage.SHADOW, Stage.CANARY, Stage.BAKING, Stage.PROMOTED]
 
 
@@ -64,7 +65,7 @@ class Shadow:
             self.rollouts[event.rollout] = told
             if event.kind == "bootstrapped":
                 assert payload["offline"] and all(gate["passed"] for gate in payload["offline"])
-                assert self._signers(event, Act.BOOTSTRAP, event.at.min.replace(tzinfo=event.at.tzinfo))
+                assert self._signers(event, Act.BOOTSTRAP, _EVER)
                 assert payload["champion"] == self.champion
                 told.stage = Stage.PROMOTED
                 self.previous, self.champion = self.champion, release
@@ -80,7 +81,7 @@ class Shadow:
             self._move(self.rollouts[event.rollout], event, store)
         elif event.kind == "rolled_back":
             told = self.rollouts[event.rollout]
-            assert told.release == self.champion and self._signers(event, Act.ROLL_BACK, told.entered_at)
+            assert told.release == self.champion and self._signers(event, Act.ROLL_BACK, _EVER)
             told.stage, told.epoch = Stage.ROLLED_BACK, payload["epoch"]
             self.champion = self.previous
             self.previous = next(
