@@ -56,6 +56,8 @@ def _extend() -> None:
 
 def _chain_looks() -> None:
     connection, tables = op.get_bind(), sa.MetaData()
+    if connection.execute(sa.text("SELECT 1 FROM evidence LIMIT 1")).first() is None:
+        return
     evidence = sa.Table("evidence", tables, sa.Column("at", Moment), autoload_with=connection, resolve_fks=False)
     rollout = sa.Table("rollout", tables, autoload_with=connection)
     sums = [sa.Column(name, Moment) for name in ("first_at", "last_at")]
