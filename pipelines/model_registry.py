@@ -1,6 +1,6 @@
-"""The MLflow registry: versions of release units, and aliases as a projection of the rollout store.
+"""The MLflow registry: versions of release units.
 
-The rollout store is the truth. Aliases and tags show it to people; nothing reads them to decide.
+Their aliases and `rollout.*` tags are a projection of the rollout store, and `pipelines.rollout.mlflow_registry`'s.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from countenance.errors import ModelError
 if TYPE_CHECKING:
     from countenance.serving.release import ReleaseManifest
 
-ALIASES: Final = ("champion", "previous", "canary", "shadow")
 _PIP_REQUIREMENTS: Final = ("onnxruntime", "numpy")
 
 
@@ -64,49 +63,6 @@ def version_of(client: MlflowClient, model: str, release_id: str) -> str | None:
     """The version that carries a release id, or None."""
     found = client.search_model_versions(f"name = '{model}' and tags.release_id = '{release_id}'")
     return str(found[0].version) if found else None
-
-
-def project_aliases(aliases: Mapping[str, str | None], *, model: str) -> dict[str, str | None]:
-    """Make the registry's aliases what the rollout store says; an alias edited by hand is put right.
-
-    Args:
-        aliases: release id by alias, None for an alias that nothing holds now.
-        model: name of the registered model.
-
-    Returns:
-        The version that each alias points at now.
-
-    Raises:
-        ModelError: a release of the store has no version in the registry.
-    """
-    client = MlflowClient()
-    _ensure_model(client, model)
-    present = client.get_registered_model(model).aliases
-    projected: dict[str, str | None] = {}
-    for alias in ALIASES:
-        release_id = aliases.get(alias)
-        version = None if release_id is None else version_of(client, model, release_id)
-        if release_id is not None and version is None:
-            raise ModelError(
-                f"Release {release_id} holds alias '{alias}' but has no version of '{model}': "
-                "run the registration pipeline first."
-            )
-        if version is None and alias in present:
-            client.delete_registered_model_alias(model, alias)
-        elif version is not None and str(present.get(alias)) != version:
-            client.set_registered_model_alias(model, alias, version)
-        projected[alias] = version
-    return projected
-
-
-def tag_rollout(release_id: str, tags: Mapping[str, str], *, model: str) -> None:
-    """Write ``rollout.*`` tags on a release's version, for people who read the registry."""
-    client = MlflowClient()
-    version = version_of(client, model, release_id)
-    if version is None:
-        raise ModelError(f"Release {release_id} has no version of '{model}': run the registration pipeline first.")
-    for key, value in tags.items():
-        client.set_model_version_tag(model, version, f"rollout.{key}", value)
 
 
 def _ensure_model(client: MlflowClient, model: str) -> None:

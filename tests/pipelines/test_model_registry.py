@@ -16,7 +16,7 @@ from countenance.serving.release import (
     ReleaseDetails,
     build_release,
 )
-from pipelines.model_registry import project_aliases, register_all, register_release, tag_rollout, version_of
+from pipelines.model_registry import register_all, register_release, version_of
 
 MODEL = "faces"
 CARD = "---\nlicense: Apache-2.0\n---\n# A tiny model\n\nIt says what it is told.\n"
@@ -102,15 +102,8 @@ def registered(folder: Path) -> dict:
 
 @pytest.fixture
 def client(registered: dict) -> MlflowClient:
-    """The registry, with no alias set."""
-    client = MlflowClient()
-    for alias in client.get_registered_model(MODEL).aliases:
-        client.delete_registered_model_alias(MODEL, alias)
-    return client
-
-
-def aliases(client: MlflowClient) -> dict[str, str]:
-    return {alias: str(version) for alias, version in client.get_registered_model(MODEL).aliases.items()}
+    """The registry."""
+    return MlflowClient()
 
 
 def test_a_release_is_registered_when_its_gates_let_it_and_the_record_says_who_was_refused(registered: dict):
@@ -176,56 +169,3 @@ def test_a_unit_of_another_release_is_refused(client: MlflowClient, tmp_path: Pa
     with pytest.raises(ModelError, match=f"is {release['release_id']}, not 0000: build it again"):
         register_release(tmp_path / "other", release | {"release_id": "0000"}, model=MODEL)
     assert len(client.search_model_versions(f"name = '{MODEL}'")) == 2
-
-
-def test_aliases_show_what_the_store_says(client: MlflowClient, registered: dict):
-    first, second = (registered[name]["release_id"] for name in ("first", "second"))
-    assert project_aliases({"champion": second, "previous": first}, model=MODEL) == {
-        "champion": "2",
-        "previous": "1",
-        "canary": None,
-        "shadow": None,
-    }
-    assert aliases(client) == {"champion": "2", "previous": "1"}
-
-
-def test_an_alias_edited_by_hand_is_put_right(client: MlflowClient, registered: dict):
-    held = {"champion": registered["second"]["release_id"]}
-    project_aliases(held, model=MODEL)
-    client.set_registered_model_alias(MODEL, "champion", "1")
-    client.set_registered_model_alias(MODEL, "canary", "1")
-    project_aliases(held, model=MODEL)
-    assert aliases(client) == {"champion": "2"}
-
-
-def test_an_alias_that_nothing_holds_is_removed_and_others_of_people_stay(client: MlflowClient, registered: dict):
-    project_aliases(
-        {"champion": registered["first"]["release_id"], "canary": registered["second"]["release_id"]}, model=MODEL
-    )
-    client.set_registered_model_alias(MODEL, "favourite", "2")
-    project_aliases({"champion": registered["first"]["release_id"], "canary": None}, model=MODEL)
-    assert aliases(client) == {"champion": "1", "favourite": "2"}
-
-
-def test_an_alias_of_a_release_that_is_not_registered_is_refused_and_never_set(client: MlflowClient, registered: dict):
-    wanted = {"champion": registered["first"]["release_id"], "previous": registered["refused"]["release_id"]}
-    with pytest.raises(ModelError, match="holds alias 'previous' but has no version of 'faces': run the registration"):
-        project_aliases(wanted, model=MODEL)
-    assert "previous" not in aliases(client)
-
-
-def test_a_model_without_a_version_has_no_alias_to_show(folder: Path):
-    assert set(project_aliases({"champion": None}, model="nothing yet").values()) == {None}
-    with pytest.raises(ModelError, match="has no version of 'nothing yet'"):
-        project_aliases({"champion": "0000"}, model="nothing yet")
-
-
-def test_the_rollout_of_a_release_is_told_in_its_tags(client: MlflowClient, registered: dict):
-    release = registered["second"]["release_id"]
-    tag_rollout(release, {"state": "CANARY", "people_exposed": "3"}, model=MODEL)
-    tag_rollout(release, {"state": "PROMOTED", "people_exposed": "40"}, model=MODEL)
-    tags = client.get_model_version(MODEL, registered["second"]["version"]).tags
-    assert (tags["rollout.state"], tags["rollout.people_exposed"]) == ("PROMOTED", "40")
-    assert tags["release_id"] == release
-    with pytest.raises(ModelError, match="Release 0000 has no version of 'faces': run the registration pipeline"):
-        tag_rollout("0000", {"state": "CANARY"}, model=MODEL)
