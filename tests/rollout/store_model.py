@@ -23,6 +23,7 @@ from countenance.rollout.registry.reconciling import reconcile
 from countenance.rollout.state import BreakerReading, ClockReading, Evidence, Stage
 from countenance.rollout.store import RolloutStore
 from countenance.rollout.verdict import judge
+from countenance.rollout.verification import verify_store
 
 from .machine_model import BEN
 from .scenes import ANNA, NOON, OFFLINE, REGISTRATION, policy
@@ -75,7 +76,7 @@ class World:
         self.registry.away = False
         self.abort()
         self.check()
-        assert self.store.verify_chain() == self.shadow.read
+        assert verify_store(self.store).events == self.shadow.read
         self.reconcile()
         self.store.close()
         self._stack.close()
