@@ -70,8 +70,9 @@ def key_of_queued(reader: RolloutReader, queued: Queued, champion: str) -> str:
 
 
 def _first_papers(reader: RolloutReader, rollout: int) -> ReleasePapers:
-    events = reader.events(rollout)
-    payload: dict[str, Any] = events[0].payload if events else {}
+    # A bootstrap is signed before it happens, so that its first event is the signature.
+    entered = (event.payload for event in reader.events(rollout) if event.kind in ("started", "bootstrapped"))
+    payload: dict[str, Any] = next(entered, {})
     preconditions = payload.get("preconditions")
     return ReleasePapers(
         registration=tuple(Gate(**gate) for gate in payload.get("registration", ())),
