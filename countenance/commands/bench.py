@@ -16,6 +16,7 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
     "bias": ("countenance.commands.bench_bias", "errors between groups over every comparison of a large set"),
     "rollout": ("countenance.commands.bench_rollout", "false alarms of the rollout's tests, and what they find"),
     "rollback": ("countenance.commands.bench_rollback", "from an abort to planes that expose nobody"),
+    "controller": ("countenance.commands.bench_controller", "a rollout's controller on a store with many decisions"),
 }
 """By subject: the module that measures it, with ``add_options(parser)`` and ``run(arguments)``, and what it is."""
 

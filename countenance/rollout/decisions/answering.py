@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row
-
-from countenance.rollout.decisions.rows import Rows
+from countenance.rollout.decisions.rows import Arrival, Ripe
 from countenance.rollout.records import DecisionBatch
 from countenance.rollout.state import RolloutState
 
 
 def answered_batches(
-    state: RolloutState, came: Rows, labelled: Rows, *, new_people: int, now: datetime
+    state: RolloutState, came: Sequence[Arrival], labelled: Sequence[Ripe], *, new_people: int, now: datetime
 ) -> tuple[DecisionBatch, ...]:
     """One batch for the candidate and one for the champion; one who answered nothing and was told nothing has none.
 
@@ -38,7 +35,9 @@ def answered_batches(
     return tuple(batches)
 
 
-def _batch(release: str, came: Rows, known: Rows, said: str, people: int, now: datetime) -> DecisionBatch:
+def _batch(
+    release: str, came: Sequence[Arrival], known: Sequence[Ripe], said: str, people: int, now: datetime
+) -> DecisionBatch:
     return DecisionBatch(
         release=release,
         first_at=came[0].at if came else now,
@@ -52,5 +51,5 @@ def _batch(release: str, came: Rows, known: Rows, said: str, people: int, now: d
     )
 
 
-def _errors(rows: Sequence[Row[Any]], said: str, *, mated: bool) -> int:
+def _errors(rows: Sequence[Ripe], said: str, *, mated: bool) -> int:
     return sum(row.mated == mated and getattr(row, said) is not None and getattr(row, said) != mated for row in rows)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row
 
 from countenance.rollout.batch import CANDIDATE, CHAMPION, EvidenceBatch, LabelledBatch, Served
-from countenance.rollout.decisions.rows import Rows
+from countenance.rollout.decisions.rows import Arrival, Ripe
 from countenance.rollout.policy import RolloutPolicy
 
 
-def counted(arrivals: Rows, due: Rows, policy: RolloutPolicy) -> EvidenceBatch:
+def counted(arrivals: Sequence[Arrival], due: Sequence[Ripe], policy: RolloutPolicy) -> EvidenceBatch:
     """What needs no label: of requests that arrived, and of drawn ones that became old enough."""
     both = [row for row in arrivals if _discordant(row) is not None]
     weights = [1 / row.audit_probability for row in due if _discordant(row)]
@@ -34,14 +32,14 @@ def counted(arrivals: Rows, due: Rows, policy: RolloutPolicy) -> EvidenceBatch:
     )
 
 
-def _discordant(row: Row[Any]) -> bool | None:
+def _discordant(row: Arrival | Ripe) -> bool | None:
     """Whether the models decided differently; None where not both scored the request."""
     if row.candidate_match is None or row.champion_match is None:
         return None
     return bool(row.candidate_match != row.champion_match)
 
 
-def _served(rows: Rows, column: str, policy: RolloutPolicy) -> Served:
+def _served(rows: Sequence[Arrival], column: str, policy: RolloutPolicy) -> Served:
     """What one model answered.
 
     Where latency is guarded, a request without a time is no measurement; one that failed counts as slow.
@@ -57,7 +55,7 @@ def _served(rows: Rows, column: str, policy: RolloutPolicy) -> Served:
     return Served(requests=timed, errors=sum(failed), slow=slow)
 
 
-def labelled_batch(rows: Rows, policy: RolloutPolicy) -> LabelledBatch:
+def labelled_batch(rows: Sequence[Ripe], policy: RolloutPolicy) -> LabelledBatch:
     """Labelled requests as columns; a group that the policy does not guard counts for no group."""
     guarded = set(policy.guarded_groups)
     mated = np.array([row.mated for row in rows], dtype=np.bool_)
@@ -101,7 +99,7 @@ def _part(batch: LabelledBatch, rows: NDArray[np.bool_]) -> LabelledBatch:
     return LabelledBatch(**{name: getattr(batch, name)[rows] for name in LabelledBatch.__dataclass_fields__})
 
 
-def tail(rows: Rows, policy: RolloutPolicy, thinnest: float) -> tuple[int, int]:
+def tail(rows: Sequence[Ripe], policy: RolloutPolicy, thinnest: float) -> tuple[int, int]:
     """Candidate scores of impostors, as a random sample of them: how many, and how many above the tail's score.
 
     Discordant pairs are all labelled and lie near the threshold: where the others are drawn with a smaller probability,
@@ -117,7 +115,7 @@ def tail(rows: Rows, policy: RolloutPolicy, thinnest: float) -> tuple[int, int]:
     return len(scores), sum(score > policy.drift.tail_score for score in scores)
 
 
-def _in_sample(row: Row[Any], thinnest: float) -> bool:
+def _in_sample(row: Ripe, thinnest: float) -> bool:
     if row.audit_probability < 1 or thinnest == 1:
         return True
     digest = hashlib.sha256(f"countenance.rollout.tail.v1:{row.id}".encode()).digest()

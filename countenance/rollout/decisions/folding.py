@@ -21,7 +21,7 @@ from countenance.rollout.connection import reading
 from countenance.rollout.decisions.answering import answered_batches
 from countenance.rollout.decisions.batching import by_weight, counted, labelled_batch, tail
 from countenance.rollout.decisions.cursor import Cursor
-from countenance.rollout.decisions.rows import arrivals, last_label, last_place, late, matured, new_people
+from countenance.rollout.decisions.rows import arrivals, last_place, late, matured, new_labels, new_people
 from countenance.rollout.reader import RolloutReader
 from countenance.rollout.records import DecisionBatch, RolloutRecord
 
@@ -61,20 +61,19 @@ def fold(
     assert policy is not None
     with reading(reader._engine) as connection:
         came = arrivals(connection, rollout, cursor.arrived, rows)
-        until_label, more_labels = last_label(connection, cursor, rows)
+        labels, until_label = new_labels(connection, cursor, rows)
         due = matured(connection, rollout, cursor.matured, now - policy.label_delay, until_label, rows)
-        overdue = late(connection, rollout, cursor, until_label)
-        place = last_place(came, cursor.arrived)
+        overdue = late(connection, rollout, cursor.matured, labels)
         exposed = [row for row in came if row.by_candidate]
         by_site = policy.route_by == "site"
-        people = new_people(connection, rollout, cursor.arrived, place) if exposed and not by_site else 0
+        people = 0 if by_site else new_people(connection, rollout, cursor.arrived, exposed)
     # A label of a request that was not drawn says what its sender wanted to say; it is no evidence.
     labelled = [row for row in (*due, *overdue) if row.mated is not None and row.audited]
     batch = labelled_batch(labelled, policy)
     sites = frozenset(row.site for row in exposed if row.site is not None) - frozenset(cursor.sites) if by_site else ()
     after = replace(
         cursor,
-        arrived=place,
+        arrived=last_place(came, cursor.arrived),
         matured=last_place(due, cursor.matured),
         label=until_label,
         exposed_requests=cursor.exposed_requests + len(exposed),
@@ -90,5 +89,5 @@ def fold(
         answered=answered_batches(record.state, came, labelled, new_people=people + len(sites), now=now),
         cursor=after,
         anything=bool(came or due or overdue),
-        behind=more_labels or rows in (len(came), len(due)),
+        behind=rows in (len(came), len(due), len(labels)),
     )

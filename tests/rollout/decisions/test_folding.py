@@ -129,6 +129,21 @@ def test_a_look_takes_no_more_than_it_may_and_says_that_it_is_behind(service: Ro
     assert not folded(service, record, cursor, 61).anything
 
 
+def test_a_label_beyond_what_one_look_takes_waits_though_its_decision_ripened_meanwhile(service: RolloutStore) -> None:
+    record = begun(service)
+    old, new = [asked() for _ in range(4)], asked()
+    intake.record(service, old, now=NOON)
+    first = folded(service, record, None, 60)
+    intake.record(service, [new], now=NOON + hours(1))
+    labelled(service, [*old, new], now=NOON + hours(1))
+    cursor, counted, behind = first.cursor, [], True
+    while behind:
+        look = folded(service, record, cursor, 120, rows=2)
+        cursor, behind = look.cursor, look.behind
+        counted.append(rows_of(look))
+    assert counted == [2, 2, 1]
+
+
 def test_labels_of_earlier_rollouts_cost_a_new_one_nothing(service: RolloutStore) -> None:
     begun(service)
     decisions = [asked() for _ in range(30)]
