@@ -1,4 +1,7 @@
-"""Stores that are SQLite databases: the person's rows go, and the pages that held them are written over."""
+"""Stores that are SQLite databases: the person's rows go, and the pages that held them are written over.
+
+Where what was counted must stay countable, a row stays and what stands for the person in it goes.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +27,21 @@ class Database:
     Attributes:
         name, patterns: see :class:`countenance.erasure.store.Store`.
         people: by table, the columns that hold an identifier (a subject id, a face id, or an HMAC).
+        kept: those of the tables whose rows stay; their columns are emptied instead.
     """
 
     name: str
     patterns: tuple[str, ...]
     people: Mapping[str, tuple[str, ...]]
+    kept: frozenset[str] = frozenset()
 
     def find(self, path: Path, trace: Trace) -> Found | None:
         """See :class:`countenance.erasure.store.Store`."""
         rows, contents = 0, set()
         with _opened(path) as connection:
-            for query, values in self._conditions(connection, trace):
-                for row in connection.execute(f"SELECT * FROM {query}", values):
+            for table, columns, texts in self._searches(connection, trace):
+                where = " OR ".join(_among(column, texts) for column in columns)
+                for row in connection.execute(f'SELECT * FROM "{table}" WHERE {where}', texts * len(columns)):
                     rows += 1
                     contents |= {piece_of(cell) for cell in row if isinstance(cell, bytes)}
         found = frozenset(piece for piece in contents if piece is not None)
@@ -46,20 +52,28 @@ class Database:
         with _opened(path) as connection:
             connection.execute("PRAGMA secure_delete = ON")
             with connection:
-                for query, values in self._conditions(connection, trace):
-                    connection.execute(f"DELETE FROM {query}", values)
+                for table, columns, texts in self._searches(connection, trace):
+                    for column in columns:
+                        where = _among(column, texts)
+                        if table in self.kept:
+                            connection.execute(f'UPDATE "{table}" SET "{column}" = \'\' WHERE {where}', texts)
+                        else:
+                            connection.execute(f'DELETE FROM "{table}" WHERE {where}', texts)
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def _conditions(self, connection: sqlite3.Connection, trace: Trace) -> Iterator[tuple[str, list[str]]]:
+    def _searches(
+        self, connection: sqlite3.Connection, trace: Trace
+    ) -> Iterator[tuple[str, tuple[str, ...], list[str]]]:
         texts = sorted(trace.texts())
         present = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         for table, columns in self.people.items():
             for start in range(0, len(texts) if table in present else 0, _AT_ONCE):
-                some = texts[start : start + _AT_ONCE]
-                places = ", ".join("?" * len(some))
-                where = " OR ".join(f'"{column}" IN ({places})' for column in columns)
-                yield f'"{table}" WHERE {where}', some * len(columns)
+                yield table, columns, texts[start : start + _AT_ONCE]
+
+
+def _among(column: str, texts: list[str]) -> str:
+    return f'"{column}" IN ({", ".join("?" * len(texts))})'
 
 
 @contextmanager

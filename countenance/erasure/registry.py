@@ -96,8 +96,14 @@ STORES: Final[tuple[Store, ...]] = (
         name="template protocols", patterns=("07_model_output/template_protocol/protocol.json", "**/protocol.json")
     ),
     StoredEmbeddings(name="embeddings", patterns=("07_model_output/template_embeddings/*.npy", "**/*.npy")),
-    # the registry; a gallery, single decisions and labels that come to lie here name their columns
-    Database(name="rollout store", patterns=("09_registry/rollout.db",), people={}),
+    # the registry; a gallery that comes to lie here names its columns. Single decisions are counted as evidence: they
+    # stay, and stand for nobody once their routing key is gone.
+    Database(
+        name="rollout store",
+        patterns=("09_registry/rollout.db",),
+        people={"decision": ("routing_key",)},
+        kept=frozenset({"decision"}),
+    ),
     Rosters(name="rosters", patterns=(f"{ROSTERS}/*.json",)),
     # nobody
     Nobody(name="kept versions", patterns=("04_feature/data_versions/*",), why="figures of some faces, without ids"),

@@ -1,17 +1,24 @@
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import insert
 
 from countenance.erasure.byte_search import ByteSearch
 from countenance.erasure.databases import Database
 from countenance.erasure.reading import Wanted, holds
+from countenance.erasure.registry import STORES
 from countenance.erasure.trace import Trace
 from countenance.errors import DataError
+from countenance.rollout import schema
+from countenance.rollout.connection import moving
+from countenance.rollout.store import RolloutStore
 
-ADA = Trace(subject_id="album:Ada_Lovelace", faces=frozenset({"face-0001"}), keys=frozenset({"0badcafe" * 8}))
+KEY = "0badcafe" * 8
+ADA = Trace(subject_id="album:Ada_Lovelace", faces=frozenset({"face-0001"}), keys=frozenset({KEY}))
 GALLERY = Database(
     name="gallery", patterns=(), people={"template": ("subject",), "decision": ("probe", "reference"), "absent": ("x",)}
 )
@@ -77,3 +84,26 @@ def test_a_database_that_is_in_use_or_damaged_is_said_so(path: Path, tmp_path: P
     (tmp_path / "no.db").write_bytes(b"SQLite format 3\0 and nothing that it should be" * 40)
     with pytest.raises(DataError, match=r"no.db can't be rewritten"):
         GALLERY.find(tmp_path / "no.db", ADA)
+
+
+def test_requests_in_the_rollout_store_stay_counted_and_stand_for_nobody(tmp_path: Path):
+    path = tmp_path / "rollout.db"
+    (rollouts,) = [store for store in STORES if isinstance(store, Database)]
+    others = "00c0ffee" * 8
+    with RolloutStore.open(f"sqlite:///{path}") as store, moving(store._engine) as connection:
+        fixed = {
+            "model": "countenance", "at": datetime(2025, 3, 1, tzinfo=UTC), "stage_key": "shadow", "failed": False,
+            "by_candidate": False, "shadow_dropped": False, "audit_probability": 1.0, "audited": True,
+        }  # fmt: skip
+        made = [fixed | {"decision_id": f"d{at}", "routing_key": (KEY, others)[at % 2]} for at in range(6)]
+        connection.execute(insert(schema.decision), made)
+    found = rollouts.find(path, ADA)
+    assert found is not None
+    assert found.rows == 3
+    rollouts.erase(path, ADA, {})
+    assert rollouts.find(path, ADA) is None
+    with closing(sqlite3.connect(path)) as connection:
+        kept = connection.execute("SELECT routing_key FROM decision ORDER BY id").fetchall()
+    assert [key for (key,) in kept] == ["", others] * 3
+    search = Wanted(ByteSearch([KEY.encode()]))
+    assert not [file for file in tmp_path.iterdir() if holds(file, search)]
