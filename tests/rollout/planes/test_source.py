@@ -148,10 +148,13 @@ def test_an_abort_reaches_the_plane_at_once(store: RolloutStore, plane: Embedded
     assert eventually(lambda: plane.current().candidate is None) < 1.0
 
 
-def test_a_plane_of_another_connection_hears_by_itself(store: RolloutStore, url: str, plane: EmbeddedPlane) -> None:
+def test_a_plane_of_another_connection_hears_by_itself(
+    any_store: RolloutStore, any_url: str, plane: EmbeddedPlane
+) -> None:
+    store = any_store
     bootstrapped(store)
     led_to(store, Stage.CANARY)
-    with RolloutReader.open(url) as reader, Follower(StoreSource(reader, threshold), [plane]):
+    with RolloutReader.open(any_url) as reader, Follower(StoreSource(reader, threshold), [plane]):
         eventually(lambda: plane.heartbeat() is not None and plane.current().share == 0.05)
         store.command(signed(Act.ABORT, "v2", LATER), now=LATER)
         assert eventually(lambda: plane.current().candidate is None) < 1.0
