@@ -85,7 +85,7 @@ def _table(size: BenchmarkSize, measured: tuple[Measured, ...]) -> str:
     lines += [
         "",
         "Median sample: requests of the candidate's arm, or pairs, by which half of all histories were stopped.",
-        "z-test: two proportions, one-sided 5 %. Sticky people: each stays in one arm and comes again and again; two",
-        "requests of one person are correlated by 0.1, which no test between arms of requests reckons with.",
+        "z-test: two proportions, one-sided 5 %. Sticky and few people: they come again and again, errors of one",
+        "person are correlated by 0.1, and a test on requests doesn't reckon with it.",
     ]
     return "\n".join(lines) + "\n"

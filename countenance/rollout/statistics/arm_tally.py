@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from countenance.errors import RolloutError
 from countenance.rollout.batch import LabelledBatch
-from countenance.rollout.statistics.arms import Arms, Null, bound_margins, effects, log_block, log_mixture
+from countenance.rollout.statistics.arms import Arms, Null, bound_margins, log_block, log_together, starting_wealth
 
 if TYPE_CHECKING:
     from countenance.rollout.policy import RolloutPolicy
@@ -35,11 +35,11 @@ class ArmTally:
         """Log e-values against ``nulls``, the ones it was folded with, shape [nulls]; zero when nothing was seen."""
         if not self.log_wealth:
             return np.zeros(len(nulls))
-        return np.array([float(log_mixture(row)) for row in self.log_wealth])
+        return np.array([float(log_together(row)) for row in self.log_wealth])
 
     def folded(self, block: Arms, nulls: tuple[Null, ...]) -> ArmTally:
         """The tally after one more block of both arms."""
-        before = self.log_wealth or tuple((0.0,) * effects(null) for null in nulls)
+        before = self.log_wealth or tuple(tuple(starting_wealth(null).tolist()) for null in nulls)
         rows = (np.asarray(row) + log_block(block, self.seen, null) for row, null in zip(before, nulls, strict=True))
         return ArmTally(seen=self.seen.plus(block), log_wealth=tuple(tuple(row.tolist()) for row in rows))
 

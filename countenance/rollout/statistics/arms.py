@@ -13,8 +13,8 @@ t_c and t_b.
 
 Points are placed around a *level* g (the errors of both arms together), by several *effects*. Levels are averaged with
 weights learned from past blocks alone (a Bayesian's, from a log-uniform prior), which keeps S an e-variable; wealth
-is kept for each effect and averaged at the end. n_c and n_b may differ from look to look, so long as they do not
-depend on the outcomes; where one is 0 the block says nothing and S = 1.
+is kept for each effect, and together it is the e-value. n_c and n_b may differ from look to look, so long as they do
+not depend on the outcomes; where one is 0 the block says nothing and S = 1.
 
 Sources: Turner, Ly & Grunwald, "Generic E-variables for exact sequential k-sample tests that allow for optional
 stopping" (JSPI 2024; arXiv 2106.02693), theorem 1 and section 3; Turner & Grunwald, "Exact anytime-valid confidence
@@ -35,11 +35,12 @@ Float = NDArray[np.float64]
 LEVELS: Float = np.geomspace(1e-4, 0.6, 34)
 """Error rates of both arms together that are reckoned with; each 1.3 times the one before."""
 
-HARM_RATIOS: tuple[float, ...] = (1.3, 1.6, 2.5)
-"""By how many times the candidate may err more often, in the alternatives of harm; each above 1."""
+HARM_RATIOS: tuple[tuple[float, float], ...] = ((1.1, 0.1), (1.35, 0.35), (1.65, 0.35), (2.5, 0.2))
+"""By how many times the candidate may err more often, in the alternatives of harm, each above 1; and which share of the
+wealth is put on it."""
 
-NON_INFERIORITY_PLACES: tuple[float, ...] = (-0.5, 0.0, 0.3)
-"""Where the true difference may lie, in margins, in the alternatives of non-inferiority; each below 1."""
+NON_INFERIORITY_PLACES: tuple[tuple[float, float], ...] = ((-0.5, 1 / 3), (0.0, 1 / 3), (0.3, 1 / 3))
+"""Where the difference may lie, in margins, in the alternatives of non-inferiority, each below 1; and the shares."""
 
 _LEAST_SHARE, _MOST = 0.2, 1 - 1e-4
 _BISECTIONS = 45
@@ -72,9 +73,9 @@ class Arms:
         )
 
 
-def effects(null: Null) -> int:
-    """How many effects a null is tested by: the length of its wealth."""
-    return len(HARM_RATIOS if null.side == "at most" else NON_INFERIORITY_PLACES)
+def starting_wealth(null: Null) -> Float:
+    """What each effect begins with, as natural logarithms, shape [effects]: shares that sum to 1."""
+    return np.log([share for _, share in _effects(null)])
 
 
 def log_block(block: Arms, past: Arms, null: Null) -> Float:
@@ -91,16 +92,15 @@ def log_block(block: Arms, past: Arms, null: Null) -> Float:
     wrong_c, wrong_b = np.asarray(block.candidate_wrong), np.asarray(block.champion_wrong)
     shape = np.broadcast_shapes(wrong_c.shape, wrong_b.shape)
     if block.candidate_seen == 0 or block.champion_seen == 0:
-        return np.zeros((*shape, effects(null)))
+        return np.zeros((*shape, len(_effects(null))))
     steps = _steps(int(block.candidate_seen), int(block.champion_seen), null)
     logs = wrong_c[..., np.newaxis, np.newaxis] * steps[0] + wrong_b[..., np.newaxis, np.newaxis] * steps[1] + steps[2]
     return _summed(logs + _level_weights(past)[..., np.newaxis], axis=-2)
 
 
-def log_mixture(log_wealth: ArrayLike) -> Float:
-    """The logarithm of the mean wealth over effects (last axis): the e-value."""
-    wealth = np.asarray(log_wealth, dtype=np.float64)
-    return np.asarray(np.logaddexp.reduce(wealth, axis=-1) - np.log(wealth.shape[-1]))
+def log_together(log_wealth: ArrayLike) -> Float:
+    """The logarithm of the wealth of all effects (last axis) together: the e-value."""
+    return _summed(np.asarray(log_wealth, dtype=np.float64), axis=-1)
 
 
 def bound_margins(margin: float) -> tuple[float, ...]:
@@ -121,11 +121,11 @@ def alternatives(candidate_seen: int, champion_seen: int, null: Null) -> tuple[F
     level, margin = LEVELS[:, np.newaxis], null.margin
     share = candidate_seen / (candidate_seen + champion_seen)
     if null.side == "at most":
-        ratio = np.asarray(HARM_RATIOS)
+        ratio = np.array([ratio for ratio, _ in HARM_RATIOS])
         champion = np.maximum((level - share * margin) / (1 + share * (ratio - 1)), _LEAST_SHARE * level)
         champion = np.minimum(champion, (1 - margin) / ratio.max() * _MOST)
         return champion, np.minimum(ratio * champion + margin, _MOST)
-    difference = np.asarray(NON_INFERIORITY_PLACES) * margin
+    difference = margin * np.array([place for place, _ in NON_INFERIORITY_PLACES])
     champion = np.minimum(np.maximum(level - share * difference, _LEAST_SHARE * level), _MOST)
     return champion, np.clip(champion + difference, _LEAST_SHARE * level, _MOST)
 
@@ -161,6 +161,10 @@ def _steps(candidate_seen: int, champion_seen: int, null: Null) -> tuple[Float, 
     right_b = np.log1p(-champion) - np.log1p(-base)
     wrong_c, wrong_b = np.log(candidate) - np.log(shifted), np.log(champion) - np.log(base)
     return wrong_c - right_c, wrong_b - right_b, candidate_seen * right_c + champion_seen * right_b
+
+
+def _effects(null: Null) -> tuple[tuple[float, float], ...]:
+    return HARM_RATIOS if null.side == "at most" else NON_INFERIORITY_PLACES
 
 
 def _level_weights(past: Arms) -> Float:

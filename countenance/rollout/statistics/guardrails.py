@@ -17,7 +17,6 @@ from countenance.rollout.statistics.arms import Null
 from countenance.rollout.statistics.paired import log_excess, log_harm, log_non_inferiority
 from countenance.rollout.statistics.rates import log_rate_excess
 
-
 _KEPT_FOR_ARMS = 0.2
 
 

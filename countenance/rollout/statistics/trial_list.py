@@ -13,6 +13,7 @@ from countenance.rollout.statistics.arms import Null
 from countenance.rollout.statistics.trials import (
     Errors,
     Looks,
+    Pairs,
     errors_of_people,
     independent_errors,
     pairs,
@@ -134,11 +135,11 @@ def _on_pairs(size: BenchmarkSize) -> list[Trial]:
 
 
 def _of_people(size: BenchmarkSize) -> list[Trial]:
-    """No difference, but people who come again and again, each in one arm."""
+    """No difference, but few people who come again and again: each in one arm, or in pairs."""
 
-    def run(histories: int, generator: np.random.Generator, *, people: int) -> Looks:
-        drawn = errors_of_people(
-            size.base,
+    def drawn(histories: int, generator: np.random.Generator, rate: float, people: int) -> Errors:
+        return errors_of_people(
+            rate,
             people=people,
             likeness=LIKENESS,
             histories=histories,
@@ -146,18 +147,32 @@ def _of_people(size: BenchmarkSize) -> list[Trial]:
             look=size.look,
             generator=generator,
         )
-        return stopped_by_arms(drawn, _NO_HARM, size.alpha)
 
+    def arms(histories: int, generator: np.random.Generator, *, people: int) -> Looks:
+        return stopped_by_arms(drawn(histories, generator, size.base, people), _NO_HARM, size.alpha)
+
+    def paired(histories: int, generator: np.random.Generator, *, people: int) -> Looks:
+        # Either side has all the people here: one counts where the candidate errs alone, the other the champion.
+        errors = drawn(histories, generator, _HALF, 2 * people)
+        worse, better = errors.candidate.cumsum(axis=1), errors.champion.cumsum(axis=1)
+        seen = size.look * np.arange(1, size.looks + 1)
+        return stopped_by_pairs(Pairs(better=better, same=seen - better - worse, worse=worse), size.alpha)
+
+    kinds = (
+        ("arms, sticky people", f"{_percent(size.base)} in both arms", arms, PEOPLE),
+        ("paired, few people", "1 % discordant", paired, PEOPLE[:-1]),
+    )
     return [
         Trial(
-            test="arms, sticky people",
-            truth=f"{people:,} people, {_percent(size.base)} in both arms",
+            test=test,
+            truth=f"{people:,} people, {what}",
             asks=_HARM,
             wrong=True,
             look=size.look,
             run=partial(run, people=people),
         )
-        for people in PEOPLE
+        for test, what, run, counts in kinds
+        for people in counts
     ]
 
 

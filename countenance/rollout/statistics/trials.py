@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from countenance.rollout.statistics.arms import Arms, Null, effects, log_block, log_mixture
+from countenance.rollout.statistics.arms import Arms, Null, log_block, log_together, starting_wealth
 from countenance.rollout.statistics.paired import log_harm, log_non_inferiority
 
 Looks = NDArray[np.int64]
@@ -105,7 +105,7 @@ def stopped_by_arms(errors: Errors, null: Null, alpha: float) -> Looks:
     """The e-process between arms against ``null``, stopped at 1/alpha."""
     histories, looks = errors.candidate.shape
     nobody = np.zeros(histories, dtype=np.int64)
-    past, wealth = Arms(candidate_wrong=nobody, champion_wrong=nobody), np.zeros((histories, effects(null)))
+    past, wealth = Arms(candidate_wrong=nobody, champion_wrong=nobody), np.tile(starting_wealth(null), (histories, 1))
     reached = np.zeros((histories, looks), dtype=np.bool_)
     for number in range(looks):
         block = Arms(
@@ -116,7 +116,7 @@ def stopped_by_arms(errors: Errors, null: Null, alpha: float) -> Looks:
         )
         wealth += log_block(block, past, null)
         past = past.plus(block)
-        reached[:, number] = log_mixture(wealth) >= -math.log(alpha)
+        reached[:, number] = log_together(wealth) >= -math.log(alpha)
     return _first(reached)
 
 

@@ -5,7 +5,7 @@ from countenance.errors import RolloutError
 from countenance.rollout.batch import EvidenceBatch
 from countenance.rollout.evidence import EvidenceState
 from countenance.rollout.statistics.arm_tally import NO_HARM, ArmTally, nulls_of
-from countenance.rollout.statistics.arms import Arms, Null, log_block, log_mixture
+from countenance.rollout.statistics.arms import Arms, Null, log_block, log_together, starting_wealth
 from countenance.rollout.verdict import judge
 
 from .scenes import ARMS, PAIRED, labels, policy, two_arms
@@ -22,9 +22,9 @@ def test_wealth_is_multiplied_look_by_look() -> None:
     first = Arms(candidate_wrong=1, candidate_seen=3, champion_wrong=0, champion_seen=2)
     second = Arms(candidate_wrong=0, candidate_seen=1, champion_wrong=2, champion_seen=4)
     tally = ArmTally().folded(first, (NO_HARM,)).folded(second, (NO_HARM,))
-    by_hand = log_block(first, Arms(), NO_HARM) + log_block(second, first, NO_HARM)
+    by_hand = starting_wealth(NO_HARM) + log_block(first, Arms(), NO_HARM) + log_block(second, first, NO_HARM)
     assert tally.log_wealth[0] == pytest.approx(tuple(by_hand))
-    assert tally.log_e_values((NO_HARM,))[0] == pytest.approx(float(log_mixture(by_hand)))
+    assert tally.log_e_values((NO_HARM,))[0] == pytest.approx(float(log_together(by_hand)))
     assert tally.seen == first.plus(second)
 
 

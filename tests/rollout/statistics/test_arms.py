@@ -13,10 +13,10 @@ from countenance.rollout.statistics.arms import (
     Null,
     alternatives,
     bound_margins,
-    effects,
     log_block,
-    log_mixture,
+    log_together,
     projection,
+    starting_wealth,
 )
 from countenance.rollout.statistics.trials import independent_errors, stopped_by_arms
 
@@ -58,7 +58,7 @@ def test_two_looks_of_different_sizes_do_not_gain_on_average_either(null: Null) 
     for c, b, d, a in itertools.product(*map(range, wealth.shape)):
         past = Arms(candidate_wrong=c, candidate_seen=n_c, champion_wrong=b, champion_seen=n_b)
         gained = multiplier(c, n_c, b, n_b, Arms(), null) * multiplier(d, m_c, a, m_b, past, null)
-        wealth[c, b, d, a] = gained.mean()
+        wealth[c, b, d, a] = math.exp(log_together(starting_wealth(null) + np.log(gained)))
 
     def chances(seen: int, rate: float) -> np.ndarray:
         return np.asarray(binom.pmf(np.arange(seen + 1), seen, rate))
@@ -71,12 +71,12 @@ def test_two_looks_of_different_sizes_do_not_gain_on_average_either(null: Null) 
 def test_one_request_in_each_arm_by_hand() -> None:
     # One level g and one ratio r: t_b = 2 g / (1 + r), t_c = r t_b, projected onto (g, g). An error of the candidate
     # alone multiplies by (t_c / g) (1 - t_b) / (1 - g); averaged over levels of equal weight.
-    ratio = 1.6
+    ratio = 1.65
     t_b = np.minimum(2 * LEVELS / (1 + ratio), (1 - 1e-4) / 2.5)
     t_c = ratio * t_b
     middle = (t_b + t_c) / 2
     by_hand = (t_c / middle * (1 - t_b) / (1 - middle)).mean()
-    assert multiplier(1, 1, 0, 1, Arms(), NO_HARM)[1] == pytest.approx(by_hand)
+    assert multiplier(1, 1, 0, 1, Arms(), NO_HARM)[2] == pytest.approx(by_hand)
 
 
 def test_levels_are_weighed_by_past_errors_alone() -> None:
@@ -84,9 +84,9 @@ def test_levels_are_weighed_by_past_errors_alone() -> None:
     past = Arms(candidate_wrong=20, champion_wrong=20, **seen)
     block = Arms(candidate_wrong=6, champion_wrong=4, candidate_seen=200, champion_seen=200)
     near = LEVELS[np.argmin(np.abs(LEVELS - 0.02))]
-    t_b = 2 * near / 2.6
-    ours = float(log_block(block, past, NO_HARM)[1])
-    t_c = 1.6 * t_b
+    t_b = 2 * near / 2.65
+    ours = float(log_block(block, past, NO_HARM)[2])
+    t_c = 1.65 * t_b
     plain = 6 * math.log(t_c / near) + 4 * math.log(t_b / near)
     plain += 194 * math.log((1 - t_c) / (1 - near)) + 196 * math.log((1 - t_b) / (1 - near))
     assert ours == pytest.approx(plain, abs=0.05)
@@ -96,7 +96,7 @@ def test_levels_are_weighed_by_past_errors_alone() -> None:
 def test_a_look_with_an_empty_arm_says_nothing(empty: tuple[int, int]) -> None:
     block = Arms(candidate_wrong=0, candidate_seen=empty[0], champion_wrong=0, champion_seen=empty[1])
     for null in NULLS:
-        assert log_block(block, Arms(), null).tolist() == [0.0] * effects(null)
+        assert log_block(block, Arms(), null).tolist() == [0.0] * len(starting_wealth(null))
 
 
 @pytest.mark.parametrize("null", NULLS)
@@ -138,10 +138,15 @@ def test_one_more_error_of_the_candidate_speaks_for_harm_and_against_non_inferio
     def value(errors: int, null: Null) -> float:
         block = Arms(candidate_wrong=errors, candidate_seen=100, champion_wrong=y_b, champion_seen=100)
         past = Arms(candidate_wrong=2, candidate_seen=100, champion_wrong=2, champion_seen=100)
-        return float(log_mixture(log_block(block, past, null)))
+        return float(log_together(starting_wealth(null) + log_block(block, past, null)))
 
     assert value(y_c + 1, NO_HARM) > value(y_c, NO_HARM)
     assert value(y_c + 1, TOO_BAD) < value(y_c, TOO_BAD)
+
+
+@pytest.mark.parametrize("null", NULLS)
+def test_all_effects_begin_with_a_wealth_of_one_together(null: Null) -> None:
+    assert log_together(starting_wealth(null)) == pytest.approx(0.0)
 
 
 def test_bounds_lie_on_a_grid_that_holds_the_margin() -> None:
