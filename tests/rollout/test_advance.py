@@ -9,7 +9,7 @@ from countenance.errors import RolloutError
 from countenance.rollout.actions import Abort, Promote, Reject, RequestApproval, RollBack, SetShare, StartShadow
 from countenance.rollout.advance import aborted, advance, paused, resumed, superseded, waits_for
 from countenance.rollout.approvals import Act
-from countenance.rollout.evidence import EvidenceState, Tally
+from countenance.rollout.evidence import EvidenceState, Tally, evidence_key
 from countenance.rollout.state import Evidence, Gate, RolloutState, Stage
 
 from .machine_scenes import ENDED, EXPOSED, FRESH, HARM, UNEXPOSED, at, evidence
@@ -154,6 +154,26 @@ def test_a_policy_without_a_signature_promotes_out_of_the_bake() -> None:
 def test_evidence_about_something_else_is_refused() -> None:
     with pytest.raises(RolloutError, match="not about the rollout of 'v2'"):
         advance(FRESH, evidence(good_evidence("another key")), policy(), LATER)
+
+
+def test_evidence_goes_on_with_another_share_and_ends_with_another_model_threshold_or_policy() -> None:
+    thresholds = {"v1": 0.4, "v2": 0.5}
+    key = evidence_key("v2", "v1", thresholds, policy().policy_hash())
+    seen = evidence(good_evidence(key))
+    state = replace(at(Stage.SHADOW), evidence_key=key)
+    shares = []
+    while not state.stage.ended and state.stage is not Stage.AWAITING_APPROVAL:
+        state, _ = advance(state, seen, policy(), LATER)
+        shares.append(state.share)
+    assert shares == [0.05, 0.25, 0.25, 0.25], "one body of evidence serves every share"
+    for other in (
+        evidence_key("v3", "v1", {"v1": 0.4, "v3": 0.5}, policy().policy_hash()),
+        evidence_key("v2", "v0", {"v0": 0.4, "v2": 0.5}, policy().policy_hash()),
+        evidence_key("v2", "v1", thresholds | {"v2": 0.51}, policy().policy_hash()),
+        evidence_key("v2", "v1", thresholds, policy(alpha=0.04).policy_hash()),
+    ):
+        with pytest.raises(RolloutError, match="start a new rollout when any of them changes"):
+            advance(state, evidence(good_evidence(other)), policy(), LATER)
 
 
 def test_a_clock_that_goes_backwards_is_refused() -> None:
