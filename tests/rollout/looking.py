@@ -36,7 +36,7 @@ class Traffic:
 
     ``candidate``, ``champion``: each model's error rate on a hard request, one by one independent.
     ``labelled``: which requests' label ever comes. ``watched``: what else is counted: ``served`` (times and failures),
-    ``drift``.
+    ``drift``. ``arms``: once people are exposed, only the model that answers has scored a request.
     """
 
     seed: int = 7
@@ -46,6 +46,7 @@ class Traffic:
     groups: tuple[str, ...] = ("north", "south")
     labelled: Labelling = everyone
     watched: frozenset[str] = frozenset({"served", "drift"})
+    arms: bool = False
     generator: np.random.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,11 +66,15 @@ class Traffic:
             "mated": np.arange(requests) // 2 % 2 == 0,
             "weight": np.ones(requests),
         }
-        disagreed = int((answers["candidate_wrong"] != answers["champion_wrong"]).sum())
         kept = self.labelled(answers)
+        single = self.arms and state.exposed
+        if single:
+            answers["candidate_wrong"][~answers["by_candidate"]] = -1
+            answers["champion_wrong"][answers["by_candidate"]] = -1
+        disagreed = 0 if single else int((answers["candidate_wrong"] != answers["champion_wrong"]).sum())
         return EvidenceBatch(
             labelled=LabelledBatch(**{name: values[kept] for name, values in answers.items() if name != "hard"}),
-            scored=requests,
+            scored=0 if single else requests,
             disagreed=disagreed,
             due=requests,
             due_by_candidate=int(answers["by_candidate"].sum()),

@@ -44,6 +44,15 @@ def test_a_rollout_never_promotes_with_labels_only_for_the_good_cases() -> None:
     assert watch(Traffic(candidate=0.9), POLICY).state.stage in (Stage.ABORTED, Stage.ROLLED_BACK)
 
 
+def test_between_arms_neither_missing_labels_nor_good_ones_alone_promote() -> None:
+    rules = policy(canary_comparison="arms", non_inferiority_margin=0.03, maximum_unlabelled_share=0.1)
+    assert watch(Traffic(arms=True), rules, requests=1000).promoted
+    assert not watch(Traffic(arms=True, labelled=nobody), rules, requests=1000).promoted
+    selected = watch(Traffic(arms=True, labelled=easy), rules, requests=1000)
+    assert not selected.promoted
+    assert "Were every missing label an error of the candidate" in selected.state.reason
+
+
 def test_a_rollout_never_promotes_with_a_starved_group() -> None:
     starved = watch(Traffic(groups=("north",)), POLICY)
     assert not starved.promoted
