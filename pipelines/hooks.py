@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from countenance.errors import DataError, TrainingError
 from pipelines.parameters import check_parameters
+
+TRACKING_PLUGIN: Final = "kedro_mlflow"
+"""As its distribution is named."""
 
 
 class RoomHooks:
@@ -22,6 +25,13 @@ class RoomHooks:
         """Keep the terminal readable; some libraries raise their own log level when they are imported."""
         for name in ("kedro_mlflow", "mlflow", "alembic", "great_expectations"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        from kedro.framework.project import settings
+
+        if TRACKING_PLUGIN in settings.DISABLE_HOOKS_FOR_PLUGINS:
+            import mlflow
+
+            # Only said, not asked: it may be away.
+            mlflow.set_tracking_uri(context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"])
 
     @hook_impl
     def after_catalog_created(self, parameters: dict[str, Any]) -> None:
