@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from countenance.rollout.decisions.benchmark import StepTimes
 
 SIZES: Final = (10_000, 100_000, 1_000_000)
-_HEADING: Final = (
-    f"{'decisions':>10} {'median ms':>10} {'max ms':>8} {'new rows':>10} {'catching up s':>14} {'peak MiB':>9}\n"
-)
+_COLUMNS: Final = ("decisions", "median ms", "max ms", "cpu ms", "new rows", "catching up s", "peak MiB")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,19 +35,27 @@ def run(arguments: argparse.Namespace) -> int:
 
     from countenance.rollout.decisions.benchmark import ControllerBenchmark
 
-    sys.stdout.write("" if arguments.json else _HEADING)
+    sys.stdout.write("" if arguments.json else _line(_COLUMNS))
     with tempfile.TemporaryDirectory(prefix="countenance-controller-") as folder:
         url = arguments.url or f"sqlite:///{Path(folder) / 'rollouts.db'}"
         with ControllerBenchmark(url, seed=arguments.seed) as benchmark:
             for size in sorted(arguments.decisions):
                 found = benchmark.measure(size, steps=arguments.steps)
-                sys.stdout.write(f"{json.dumps(asdict(found))}\n" if arguments.json else _line(found))
+                sys.stdout.write(f"{json.dumps(asdict(found))}\n" if arguments.json else _line(_told(found)))
                 sys.stdout.flush()
     return 0
 
 
-def _line(found: StepTimes) -> str:
+def _told(found: StepTimes) -> tuple[str, ...]:
+    times = (f"{value:.1f}" for value in (found.median_ms, found.worst_ms, found.processor_ms))
     return (
-        f"{found.decisions:>10,} {found.median_ms:>10.1f} {found.worst_ms:>8.1f} {found.new_rows:>10} "
-        f"{found.catching_up_s:>14.1f} {found.peak_mebibytes:>9.0f}\n"
+        f"{found.decisions:,}",
+        *times,
+        found.new_rows,
+        f"{found.catching_up_s:.1f}",
+        f"{found.peak_mebibytes:.0f}",
     )
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return " ".join(f"{cell:>13}" for cell in cells) + "\n"

@@ -95,7 +95,8 @@ def matured(
 
 def late(connection: Connection, rollout: int, place: Position, labels: Sequence[Told]) -> list[Ripe]:
     """Decisions that were old enough at the last look, up to ``place``, and whose label is among ``labels``."""
-    truths = {label.decision: label.mated for label in labels}
+    # Numbers and moments grow together, so most labels that came before their decision was old enough end here.
+    truths = {label.decision: label.mated for label in labels if label.decision <= place.id}
     # By their keys and nothing else: a database that knew of the rollout, too, might walk through all of it.
     found = [
         row
