@@ -95,10 +95,11 @@ def history(seed: int, events: int = 24) -> Rollout:
             break
         what = draw.random()
         rollout.wait(int(draw.choice([0, 60, 3700, 3700, 3700, 30_000])) if what > 0.02 else 180_000)
-        if signs:
-            for who in (0, 1):
-                rollout.sign(who, Act.PROMOTE)
-                rollout.sign(who, Act.START_CANARY)
+        for who in (0, 1):
+            # Where nobody signs in time, somebody signed too early or for a moment that is yet to come.
+            seconds = 0 if signs else int(draw.choice([-90_000, 90_000]))
+            rollout.sign(who, Act.PROMOTE, seconds)
+            rollout.sign(who, Act.START_CANARY, seconds)
         if what < 0.70:
             rollout.look(MEASURED[0])
         elif what < 0.88:

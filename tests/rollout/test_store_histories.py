@@ -120,7 +120,7 @@ def test_any_history_keeps_the_store_whole(template: Path) -> None:
     from hypothesis.stateful import run_state_machine_as_test
 
     AnyHistory.template = template
-    run_state_machine_as_test(AnyHistory, settings=settings(max_examples=25, stateful_step_count=15, deadline=None))
+    run_state_machine_as_test(AnyHistory, settings=settings(max_examples=15, stateful_step_count=12, deadline=None))
 
 
 def good_turn(world: World, which: int) -> None:
@@ -190,7 +190,7 @@ def walked(seeds: range, folder: Path, template: Path) -> tuple[Counter[str], Co
 
 
 def test_seeded_histories_keep_the_store_whole(tmp_path: Path, template: Path) -> None:
-    counted, reached = walked(range(12), tmp_path, template)
+    counted, reached = walked(range(6), tmp_path, template)
     assert counted["kills"] and counted["refusals"] and reached[Stage.PROMOTED] and reached[Stage.ROLLED_BACK]
 
 
