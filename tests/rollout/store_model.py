@@ -18,7 +18,7 @@ from countenance.rollout.evidence import EvidenceState
 from countenance.rollout.lease import Lease
 from countenance.rollout.moves import IfActive
 from countenance.rollout.policy import RolloutPolicy
-from countenance.rollout.records import Look, RolloutRecord
+from countenance.rollout.records import Look, RolloutRecord, aliases_of
 from countenance.rollout.registry.reconciling import reconcile
 from countenance.rollout.state import BreakerReading, ClockReading, Evidence, Stage
 from countenance.rollout.store import RolloutStore
@@ -222,9 +222,10 @@ class World:
         assert (report.away is not None) == self.registry.away
         if report.away is None:
             standing = self.store.standing()
-            told = {alias: release for alias, release in (("champion", standing.champion),) if release}
-            shown = {self.registry.aliases.get(alias) for alias in told}
-            assert shown == {self.registry.versions[release] for release in told.values()}
+            held = {"champion": standing.champion, "previous": standing.previous}
+            held |= {} if standing.active is None else aliases_of(standing.active.state)
+            belongs = {alias: self.registry.versions[release] for alias, release in held.items() if release}
+            assert self.registry.aliases == belongs, "the registry shows what holds, and nothing else"
             assert not self.store.pending_outbox("alias")
 
     def edit_by_hand(self, alias: str) -> None:
