@@ -84,8 +84,9 @@ def _candidate(candidate: CandidateStatus, now: datetime) -> list[str]:
         )
     )
     looked = "no look yet" if candidate.looked_at is None else f"look {candidate.looks}, {_moment(candidate.looked_at)}"
-    rows = [(reading.name, reading.found, reading.limit, reading.verdict) for reading in candidate.evidence]
-    return [*lines, _line("evidence", looked), *(table(rows) if rows else [])]
+    rows = [("what", "found", "held against", "so")]
+    rows += [(reading.name, reading.found, reading.limit, reading.verdict) for reading in candidate.evidence]
+    return [*lines, _line("evidence", looked), *table(rows)]
 
 
 def _outbox(waiting: Waiting, now: datetime) -> str:

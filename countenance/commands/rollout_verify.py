@@ -39,11 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
     from countenance.rollout.verification import verify_store
 
     with opened(arguments) as found:
-        registry = _registry(found)
-        head = arguments.expected_head or (None if registry is None else noted_head(registry))
         files = _files(found, arguments.evidence)
-        verified = verify_store(found.store, expected_head=head, files=files)
-        shown = None if registry is None else verify_tags(found.store, registry)
+        verified = verify_store(found.store, expected_head=arguments.expected_head, files=files)
+        registry, head, shown = _registry(found), arguments.expected_head, None
+        if registry is not None:
+            shown = verify_tags(found.store, registry)
+            head = head or noted_head(registry)
+            found.store.verify_chain(expected_head=head)
         newest = found.store.head()
     checked = {**asdict(verified), "registry_values": shown, "expected_head": head, "head": newest}
     if arguments.json:

@@ -29,11 +29,10 @@ def verify_tags(reader: RolloutReader, registry: Registry) -> int:
     if memory is None:
         return 0
     shown = registry.read()
-    now = standings(reader).projection(shown, {})
     for edit in compare(shown, memory.meant, (memory.shown, memory.meant)).edits:
         _refuse(edit.place, shown)
     present = shown_places(shown)
-    _refuse_rewritten(memory.meant, now, shown)
+    _refuse_rewritten(memory.meant, standings(reader).projection(shown, {}), shown)
     return sum(place in memory.meant for place in present)
 
 
@@ -60,6 +59,6 @@ def _refuse(place: Place, shown: Shown) -> None:
     version = None if place.release is None else shown.versions.get(place.release)
     where = "" if version is None else f" (version {version.version})"
     raise RolloutError(
-        f"{named(place)}{where} is not what the rollout store told the registry: somebody else wrote it; run the "
-        "reconciler to put it right."
+        f"{named(place)}{where} is not what the rollout store told the registry: somebody else wrote it, or the "
+        "store was set back to an earlier copy; run the reconciler to put it right."
     )
