@@ -15,9 +15,15 @@ from countenance.rollout.statistics.trial_list import BenchmarkSize
 from countenance.storage import write_aside
 
 _TESTS = (
-    ("Between arms", "requests an arm", (("arms", "e-process"), ("z-test at every look", "z-test at every look"))),
-    ("On pairs", "requests both models score", (("paired", "e-process"),)),
+    (
+        "Between arms",
+        "requests an arm",
+        (("arms", "e-process"), ("z-test at every look", "z-test at every look")),
+        0.38,
+    ),
+    ("On pairs", "requests both models score", (("paired", "e-process"),), 0.1),
 )
+"""A panel each: title, unit, tests with what they are called, and how high the legend lies, clear of the lines."""
 _INK, _GREY, _PALE = "#1b1b1b", "#5f5f5f", "#dcdcdc"
 
 
@@ -26,7 +32,7 @@ def write_plot(size: BenchmarkSize, measured: tuple[Measured, ...], path: Path) 
     with drawing():
         figure, axes = panels(9.0, 3.6, columns=2, sharey=True)
         figure.set_facecolor("white")
-        for axis, (title, unit, tests) in zip(axes, _TESTS, strict=True):
+        for axis, (title, unit, tests, height) in zip(axes, _TESTS, strict=True):
             colours = iter(LINES)
             for test, name in tests:
                 for trial in (each for each in measured if each.test == test and each.asks == "harm"):
@@ -49,7 +55,7 @@ def write_plot(size: BenchmarkSize, measured: tuple[Measured, ...], path: Path) 
             axis.xaxis.label.set_color(_INK)
             axis.yaxis.label.set_color(_INK)
             axis.title.set_color(_INK)
-            axis.legend(fontsize=7.5, loc="center right", labelcolor=_INK)
+            axis.legend(fontsize=7.5, labelcolor=_INK, loc="lower right", bbox_to_anchor=(1, height))
         axes[0].set_ylabel("histories called harmful so far, %")
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png", dpi=110, metadata={"Software": None})

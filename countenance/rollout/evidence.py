@@ -16,9 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from countenance.errors import RolloutError
 from countenance.rollout.batch import EvidenceBatch, LabelledBatch, Served
 from countenance.rollout.ledger import canonical_json
 from countenance.rollout.statistics.arm_tally import ArmTally, folded_arms
@@ -166,47 +164,6 @@ class EvidenceState:
             scale=scale,
             light={**self.light, **{stratum: tallies for stratum, tallies in light.items() if tallies}},
         )
-
-    def with_scored(self, *, scored: int, disagreed: int, due: int) -> EvidenceState:
-        """The state after more requests were scored and more have become old enough; needs no label."""
-        return replace(
-            self,
-            scored=self.scored + scored,
-            disagreed=self.disagreed + disagreed,
-            due=self.due + due,
-            due_disagreed=None,
-        )
-
-    def with_labelled(
-        self,
-        differences: NDArray[np.int8],
-        groups: NDArray[np.object_],
-        stages: NDArray[np.object_],
-        mated: NDArray[np.bool_],
-    ) -> EvidenceState:
-        """The state after more labels have matured, of requests that were all to be labelled.
-
-        Args:
-            differences: x per request, shape [N], values -1, 0, +1.
-            groups: the subject's group per request, shape [N]; None counts for no group.
-            stages: the stage key in which each request arrived, shape [N].
-            mated: the ground truth of each request, shape [N].
-
-        Raises:
-            RolloutError: when the four differ in length or a difference is none of -1, 0 and +1.
-        """
-        if len(differences) and int(np.abs(differences).max()) > 1:
-            raise RolloutError("A paired difference must be -1, 0 or +1: give losses of 0 and 1.")
-        batch = LabelledBatch(
-            candidate_wrong=np.asarray(differences > 0).astype(np.int8),
-            champion_wrong=np.asarray(differences < 0).astype(np.int8),
-            by_candidate=np.zeros(len(differences), np.bool_),
-            group=groups,
-            stage=stages,
-            mated=mated,
-            weight=np.ones(len(differences)),
-        )
-        return self._with_pairs(batch, between_arms=False)
 
     def to_json(self) -> str:
         """Canonical JSON; ``from_json`` gives an equal state back."""
