@@ -234,5 +234,5 @@ class Rollout:
         assert before.base is Stage.BAKING and before.stage not in (Stage.PAUSED, Stage.INCONCLUSIVE)
         assert verdict.log_non_inferiority >= -math.log(rules.alpha)
         assert verdict.worst_case.upper <= rules.non_inferiority_margin
-        assert all(found.groups[name].labelled >= rules.group_minimum for name in rules.guarded_groups)
+        assert all(found.groups.get(name, Tally()).labelled >= rules.group_minimum for name in rules.guarded_groups)
         assert found.served or not rules.metrics_needed()

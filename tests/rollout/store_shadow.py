@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from countenance.rollout.approvals import Act, Approval, OperatorKey, verify
+from countenance.rollout.evidence import Tally
 from countenance.rollout.ledger import Event
 from countenance.rollout.policy import RolloutPolicy
 from countenance.rollout.records import Standing
@@ -131,7 +132,7 @@ class Shadow:
             assert verdict["log_non_inferiority"] >= -math.log(rules.alpha), "no promotion without evidence"
         if payload["stage"] == "PROMOTED":
             assert verdict["worst_case"]["upper"] <= rules.non_inferiority_margin
-            assert all(found.groups[name].labelled >= rules.group_minimum for name in rules.guarded_groups)
+            assert all(found.groups.get(name, Tally()).labelled >= rules.group_minimum for name in rules.guarded_groups)
         act, asked = (
             (Act.START_CANARY, rules.canary_needs_approval and told.base is Stage.SHADOW)
             if told.base is Stage.SHADOW
