@@ -113,10 +113,11 @@ class MlflowRegistry:
 
     def _client(self) -> Any:
         if self._opened is None:
-            # MLflow's database announces every migration that it looks at.
-            logging.getLogger("alembic").setLevel(logging.WARNING)
             from mlflow import MlflowClient
 
+            # MLflow's database announces every migration that it looks at.
+            for name in ("alembic", "mlflow"):
+                logging.getLogger(name).setLevel(logging.WARNING)
             self._opened = MlflowClient(tracking_uri=self._uri, registry_uri=self._uri)
         return self._opened
 

@@ -106,6 +106,7 @@ def test_an_abort_is_shown_in_the_registry_and_told_at_once(
     folder: Path, store: RolloutStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client = registered(folder)
+    capsys.readouterr()
     assert main(["rollout", "abort", "--project", str(folder), *SIGNED]) == 0
     said = capsys.readouterr()
     assert "'v3' is ROLLED_BACK" in said.out and said.err == ""
