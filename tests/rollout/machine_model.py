@@ -213,6 +213,8 @@ class Rollout:
         assert found.labelled_by_stage.get(before.stage_key, 0) >= least.labelled
         assert before.stage is Stage.AWAITING_APPROVAL or now - before.entered_at >= least.dwell
         assert found.due and 1 - found.labelled / found.due <= rules.maximum_unlabelled_share
+        if before.base is not Stage.SHADOW:
+            assert judged(found, rules).log_non_inferiority >= -math.log(rules.alpha), "no step without non-inferiority"
         wanted = {Stage.SHADOW: (rules.canary_needs_approval, Act.START_CANARY)}.get(before.base, (False, Act.PROMOTE))
         if wanted[0] or (before.base is Stage.BAKING and rules.promotion_needs_approval):
             names = {
@@ -232,7 +234,6 @@ class Rollout:
         rules, found = self.policy, shown.measured
         verdict = judged(found, rules)
         assert before.base is Stage.BAKING and before.stage not in (Stage.PAUSED, Stage.INCONCLUSIVE)
-        assert verdict.log_non_inferiority >= -math.log(rules.alpha)
         assert verdict.worst_case.upper <= rules.non_inferiority_margin
         assert all(found.groups.get(name, Tally()).labelled >= rules.group_minimum for name in rules.guarded_groups)
         assert found.served or not rules.metrics_needed()
