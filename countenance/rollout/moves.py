@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 
 from countenance.errors import RolloutError
 from countenance.rollout.advance import Move
+from countenance.rollout.approvals import Approval
 from countenance.rollout.evidence import EvidenceState
 from countenance.rollout.ledger import text_hash
 from countenance.rollout.outbox import messages
@@ -136,6 +137,24 @@ def second_try(transaction: Transaction, release: str) -> str | None:
     if before is not None and before.state.stage is not Stage.SUPERSEDED:
         return f"'{release}' had its rollout and it is {before.state.stage}: register a new release to try again."
     return None
+
+
+def refuse_unheard(state: RolloutState, approval: Approval, kept: tuple[Approval, ...]) -> None:
+    """Refuse a signature that would count for nothing, so that nobody believes to have been heard.
+
+    Raises:
+        RolloutError: when it was given before it was asked for, or by somebody who signed for this already.
+    """
+    what = f"The approval to {approval.act} '{approval.subject}' by '{approval.actor}'"
+    if approval.at < state.entered_at:
+        raise RolloutError(
+            f"{what} was signed at {approval.at.isoformat()}, before it was asked for at "
+            f"{state.entered_at.isoformat()}: look at the evidence and sign anew."
+        )
+    for earlier in kept:
+        same = (earlier.act, earlier.actor) == (approval.act, approval.actor)
+        if same and earlier.at >= state.entered_at and earlier.signature != approval.signature:
+            raise RolloutError(f"{what} was given already: one operator signs once, and another one may sign too.")
 
 
 def _rests_on(transaction: Transaction, record: RolloutRecord, basis: Basis) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from countenance.rollout.moves import (
     begin,
     end_active,
     refuse_second_try,
+    refuse_unheard,
     second_try,
     tell,
 )
@@ -228,7 +229,8 @@ class RolloutStore(RolloutRecorder):
         """Keep a signature that the active rollout waits for; the next ``advance`` acts on it.
 
         Raises:
-            RolloutError: when the signature is wrong or used, or nothing waits for it.
+            RolloutError: when the signature is wrong, used or older than the request, the same operator signed it
+                already, or nothing waits for it.
         """
         verify(approval, self._keys)
         with self._moving(now) as (transaction, now):
@@ -237,6 +239,7 @@ class RolloutStore(RolloutRecorder):
                 raise RolloutError(
                     f"Nothing waits for an approval to {approval.act} '{approval.subject}': sign when it is asked for."
                 )
+            refuse_unheard(active.state, approval, transaction.approvals(active.id))
             transaction.sign(active.id, approval, now)
 
     def command(self, approval: Approval, *, now: datetime | None = None) -> RolloutRecord | None:

@@ -28,7 +28,7 @@ class Transaction:
     def __init__(self, connection: Connection, model: str):
         self._connection = connection
         self._model = model
-        self._aliases_before = self.aliases()
+        self._aliases_before: dict[str, str] | None = None
 
     def pointer(self) -> Row[Any] | None:
         """The champion's row, or None before the first one."""
@@ -68,6 +68,7 @@ class Transaction:
 
     def insert(self, state: RolloutState, policy: RolloutPolicy | None, now: datetime) -> RolloutRecord:
         """Put a new rollout into the store at epoch 1."""
+        self._remember_aliases()
         row = self._connection.execute(
             insert(schema.rollout).values(
                 model=self._model,
@@ -89,6 +90,7 @@ class Transaction:
         Raises:
             RolloutError: when the epoch has moved on.
         """
+        self._remember_aliases()
         done = self._connection.execute(
             update(schema.rollout)
             .where(schema.rollout.c.id == record.id, schema.rollout.c.epoch == record.epoch)
@@ -116,6 +118,7 @@ class Transaction:
         Raises:
             RolloutError: when another release is champion.
         """
+        self._remember_aliases()
         table = schema.champion
         values = {"release": release, "previous": previous, "since": now}
         holder = self.champion()
@@ -220,7 +223,8 @@ class Transaction:
 
     def project(self, now: datetime) -> None:
         """Queue the alias moves that this transaction made necessary."""
-        changes = alias_changes(self._aliases_before, self.aliases())
+        before = self._aliases_before
+        changes = [] if before is None else alias_changes(before, self.aliases())
         if changes:
             outbox.add_alias_moves(self._connection, self._model, self._head(), changes, now)
 
@@ -260,6 +264,11 @@ class Transaction:
     def drop_queued(self, queued: Queued, why: str) -> None:
         """The turn of ``queued`` came and it cannot be rolled out."""
         queue.drop(self._connection, queued, why)
+
+    def _remember_aliases(self) -> None:
+        """Before the first write that can move one: what held until now."""
+        if self._aliases_before is None:
+            self._aliases_before = self.aliases()
 
     def _head(self) -> int:
         return int(self._connection.execute(select(func.max(schema.ledger.c.sequence))).scalar_one())

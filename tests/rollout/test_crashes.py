@@ -70,7 +70,9 @@ def resumes(url: str, world: Path, number: int, uncut: Told) -> None:
     assert told_of(url) == uncut, f"killed at write {number}"
     # A job may be carried out twice when its process dies before noting it, and never not at all.
     done = world.read_text().split("\n")[:-1]
-    jobs = [f"{place} {job.split()[0]}" for place, job in enumerate(uncut[1], start=1)]
+    with RolloutStore.open(url) as store, store._engine.connect() as connection:
+        query = "SELECT id, kind FROM outbox ORDER BY id"
+        jobs = [f"{number} {kind}" for number, kind in connection.exec_driver_sql(query)]
     assert list(dict.fromkeys(done)) == jobs and len(done) <= len(jobs) + 1
 
 

@@ -131,7 +131,11 @@ def test_only_a_signature_that_is_waited_for_is_kept(store: RolloutStore) -> Non
     assert step(store, record) == record
     with pytest.raises(RolloutError, match="yet to come"):
         store.approve(signed(Act.PROMOTE, "v3", LATER + hours(1)), now=LATER)
+    with pytest.raises(RolloutError, match="before it was asked for"):
+        store.approve(signed(Act.PROMOTE, "v3", NOON), now=LATER)
     store.approve(signed(Act.PROMOTE, "v3", LATER), now=LATER)
+    with pytest.raises(RolloutError, match="was given already"):
+        store.approve(signed(Act.PROMOTE, "v3", LATER, "Again."), now=LATER)
     assert step(store, record).state.stage is Stage.PROMOTED
     assert store.champion() == "v3"
 
