@@ -45,7 +45,9 @@ def add_store_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", type=Path, default=Path(), metavar="FOLDER", help="the project's folder; default: this one"
     )
-    parser.add_argument("--env", metavar="NAME", help="the project's environment, a folder of conf/; default: base")
+    parser.add_argument(
+        "--env", metavar="NAME", help="the project's environment, a folder of conf/; default: as kedro run"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -71,7 +71,7 @@ def _evidence(release: str, story: VersionStory, version: ShownVersion | None) -
     values = {name.replace("e_value.", "e-value "): value for name, value in e_values(story.verdict or {}).items()}
     told = [f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value is not None]
     if told:
-        lines.append(f"Evidence after {story.looks} looks: {', '.join(told)}; {story.people_exposed} people exposed.")
+        lines.append(f"Evidence after look {story.looks}: {', '.join(told)}; {story.people_exposed} people exposed.")
     if version is not None and version.run is not None:
         lines.append(
             f"Model card and reports: [artifacts of its run](#/runs/{version.run}), folder `release-{release}`."

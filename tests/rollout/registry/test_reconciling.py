@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 
 from countenance.errors import RolloutError
 from countenance.rollout.approvals import Act
+from countenance.rollout.records import DecisionBatch, Look
 from countenance.rollout.registry.memory import HAND_EDITED, Memory, remembered, settle
 from countenance.rollout.registry.reconciling import reconcile
 from countenance.rollout.registry.telling import TAGS_HASH, tags_hash
 from countenance.rollout.registry.verification import noted_head, verify_tags
 from countenance.rollout.state import Stage
 from countenance.rollout.store import RolloutStore
+from countenance.rollout.verdict import judge
 
-from ..scenes import ANNA, LATER, bootstrapped, hours, led_to, promoted, signed
+from ..scenes import ANNA, LATER, bootstrapped, good_evidence, hours, led_to, promoted, signed
 from .board import Board, Killed
 
 
@@ -306,3 +308,42 @@ def test_after_any_history_of_kills_and_outages_the_registry_is_right_and_only_e
         }
         assert store.pending_outbox("alias") == () and store.verify_chain() == len(store.events())
         assert reconcile(store, board).written == 0 and verify_tags(store, board) > 0
+
+
+def test_tags_follow_the_looks_between_moves(store: RolloutStore) -> None:
+    board = Board.of("v1", "v2")
+    bootstrapped(store)
+    record = led_to(store, Stage.CANARY)
+    reconcile(store, board)
+    measured = good_evidence()
+    assert record.policy is not None
+    batch = DecisionBatch(
+        release="v2",
+        first_at=LATER,
+        last_at=LATER,
+        requests=40,
+        new_people=7,
+        false_matches=0,
+        false_non_matches=1,
+        champion_false_matches=0,
+        champion_false_non_matches=1,
+    )
+    look = Look(
+        number=1,
+        at=LATER,
+        stage=Stage.CANARY,
+        stage_key="canary:1",
+        share=0.05,
+        measured=measured,
+        verdict=judge(measured, record.policy).summary(),
+        batches=(batch,),
+    )
+    store.observe(record, look)
+    assert reconcile(store, board).edits == ()
+    assert (tag(board, "v2", "looks"), tag(board, "v2", "people_exposed"), tag(board, "v2", "requests_exposed")) == (
+        "1",
+        "7",
+        "40",
+    )
+    assert tag(board, "v2", "labelled") == "8040" and "Evidence after look 1" in board.shown.description
+    assert verify_tags(store, board) > 20 and reconcile(store, board).written == 0
