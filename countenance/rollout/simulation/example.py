@@ -56,6 +56,7 @@ class MadeUp:
         common: share of requests on which both models are wrong.
         candidate_alone, champion_alone: share on which only that one is.
         never_labelled: share of requests whose truth nobody learns; the others' comes after 20 minutes (median).
+        persistent: share of people on whom one of the models is wrong at every visit; a coin says which.
     """
 
     requests: int = 20_000
@@ -65,6 +66,7 @@ class MadeUp:
     candidate_alone: float = 0.01
     champion_alone: float = 0.01
     never_labelled: float = 0.05
+    persistent: float = 0.0
 
 
 def write_example(folder: Path, *, seed: int = 7, like: MadeUp | None = None) -> tuple[Path, ...]:
@@ -87,7 +89,7 @@ def write_example(folder: Path, *, seed: int = 7, like: MadeUp | None = None) ->
 
 
 def made_up(like: MadeUp, generator: np.random.Generator) -> pa.Table:
-    """Decisions with the columns of a log; errors don't depend on the person or the group."""
+    """Decisions with the columns of a log; errors don't depend on the group, and on the person only if asked to."""
     import pyarrow as pa
 
     from countenance.rollout.simulation.columns import log_schema
@@ -107,6 +109,9 @@ def made_up(like: MadeUp, generator: np.random.Generator) -> pa.Table:
     delays = 1200 * np.exp(0.5 * generator.standard_normal(count))
     never = generator.random(count) < like.never_labelled
     label_at = at + (delays * 1e6).astype("timedelta64[us]")
+    ill, whose = generator.random(like.people) < like.persistent, generator.random(like.people) < 0.5
+    candidate = np.where(ill[person], whose[person], candidate)
+    champion = np.where(ill[person], ~whose[person], champion)
     columns = {
         "at": pa.array(at, pa.timestamp("us", tz="UTC")),
         "decision_id": [f"decision-{number:07d}" for number in range(count)],

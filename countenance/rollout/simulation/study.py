@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ class Study:
     def about(self) -> dict[str, Any]:
         """What repetitions of this study depend on, as JSON values; their number isn't part of it."""
         return {
+            "countenance": version("countenance"),
             "log_sha256": _digest(self.log),
             "policies": {name: policy.policy_hash() for name, policy in self.policies.items()},
             "arms": [asdict(arm) for arm in self.arms],

@@ -97,6 +97,16 @@ def test_a_candidate_that_is_no_worse_is_seldom_stopped_and_a_worse_one_seldom_p
 
 
 @pytest.mark.slow
+def test_errors_that_come_together_in_people_are_seen_to_break_the_promise() -> None:
+    """Every request counts as new evidence, so one person who comes often is believed too much; it must be visible."""
+    few = {"common": 0.0, "candidate_alone": 0.0, "champion_alone": 0.0, "persistent": 0.02}
+    log = known_log(requests=20_000, people=1_000, hours=10.0, **few)
+    known = study(log=log, policies={"small": policy()}, arms=(NULL,))
+    (null,) = known.summaries(run_study(known, 60), 60)
+    assert null.error is not None and null.error.low > 0.05
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("people", [200, 20_000])
 def test_error_rates_on_known_truth_are_as_the_policy_promises(people: int) -> None:
     log = known_log(requests=20_000, people=people, hours=10.0, seed=people)
