@@ -65,6 +65,7 @@ class World:
         self.policies: dict[str, RolloutPolicy] = {}
         self.controllers = [Controller("left"), Controller("right")]
         self.releases = self.kills = self.refusals = 0
+        self.sent: Approval | None = None
         self._stack = ExitStack()
         self._stack.enter_context(self.clock.ticking())
         self._open()
@@ -124,6 +125,11 @@ class World:
 
     def command(self, act: Act, key: OperatorKey = ANNA) -> None:
         self.store.command(self._signed(key, act, 0))
+
+    def send_again(self) -> None:
+        """Somebody kept the newest signature and sends it once more."""
+        if self.sent is not None:
+            (self.store.approve if self.sent.act in (Act.PROMOTE, Act.START_CANARY) else self.store.command)(self.sent)
 
     def abort(self) -> None:
         """An abort is honoured in one move, a second one does nothing, whatever the clock says."""
@@ -265,4 +271,5 @@ class World:
     def _signature(self, key: OperatorKey, act: Act, subject: str, seconds: float = 0) -> Approval:
         at = self.store.now() + timedelta(seconds=seconds)
         self.clock.shift(0.001)  # so that no two signatures are alike
-        return key.sign(act, subject=subject, at=at, reason="It was looked at.")
+        self.sent = key.sign(act, subject=subject, at=at, reason="It was looked at.")
+        return self.sent

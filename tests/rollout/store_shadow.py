@@ -76,6 +76,7 @@ class Shadow:
             approval = _approval(payload)
             verify(approval, self.keys)
             assert approval.at <= event.at
+            assert not any(approval in given for given in self.signed.values()), "a signature is used once"
             self.signed.setdefault(event.rollout, []).append(approval)
             return
         elif event.kind == "moved":

@@ -66,6 +66,14 @@ class AnyHistory(RuleBasedStateMachine):
     def work_a_little(self, which: int, calls: int) -> None:
         self.world.happen(lambda: self.world.work(which, WELL, calls=calls))
 
+    @rule(which=st.integers(0, 1), calls=st.integers(2, 6), act=st.sampled_from([Act.PAUSE, Act.RESUME, Act.ABORT]))
+    def race(self, which: int, calls: int, act: Act) -> None:
+        race(self.world, which, calls, act)
+
+    @rule()
+    def send_again(self) -> None:
+        self.world.happen(self.world.send_again, whole=True)
+
     @rule(which=st.integers(0, 1))
     def work_on_what_it_knew(self, which: int) -> None:
         self.world.happen(lambda: self.world.work_on_what_it_knew(which, WELL))
@@ -126,9 +134,18 @@ def test_any_history_keeps_the_store_whole(template: Path) -> None:
 def good_turn(world: World, which: int) -> None:
     world.clock.shift(400)  # beyond any lease
     world.happen(lambda: world.work(which, WELL))
-    for key in (ANNA, BEN):
+    for key in (FORGER, ANNA, BEN):
         world.happen(lambda key=key: world.sign(key), whole=True)
+        world.happen(world.send_again, whole=True)
     world.clock.shift(400)
+    world.happen(lambda: world.work(which, WELL))
+
+
+def race(world: World, which: int, calls: int, act: Act) -> None:
+    """An operator acts while a controller is between two calls; then it goes on as if nothing had happened."""
+    world.clock.shift(400)
+    world.happen(lambda: world.work(which, WELL, calls=calls))
+    world.happen(lambda: world.command(act), whole=True)
     world.happen(lambda: world.work(which, WELL))
 
 
@@ -148,6 +165,10 @@ def history(seed: int, folder: Path, template: Path, events: int = 22) -> World:
         "a little": lambda: world.happen(
             lambda: world.work(int(draw.integers(2)), WELL, calls=int(draw.integers(1, 5)))
         ),
+        "race": lambda: race(
+            world, int(draw.integers(2)), int(draw.integers(2, 7)), (Act.PAUSE, Act.RESUME, Act.ABORT)[draw.integers(3)]
+        ),
+        "again": lambda: world.happen(world.send_again, whole=True),
         "old": lambda: world.happen(lambda: world.work_on_what_it_knew(int(draw.integers(2)), WELL)),
         "start": lambda: world.happen(lambda: world.start(policy, IF_ACTIVE[draw.integers(3)]), whole=True),  # type: ignore[arg-type]
         "next": lambda: world.happen(world.start_next, whole=True),
@@ -166,7 +187,17 @@ def history(seed: int, folder: Path, template: Path, events: int = 22) -> World:
         "edit": lambda: world.edit_by_hand(("champion", "canary", "previous")[draw.integers(3)]),
         "reconcile": lambda: world.happen(world.reconcile),
     }
-    weights = {"good": 7, "work": 2, "a little": 3, "old": 2, "start": 2, "kill": 4, "reconcile": 2, "resume": 2}
+    weights = {
+        "good": 7,
+        "work": 2,
+        "a little": 2,
+        "race": 3,
+        "old": 2,
+        "start": 2,
+        "kill": 4,
+        "reconcile": 2,
+        "resume": 2,
+    }
     names = list(happenings)
     chances = np.array([weights.get(name, 1.0) for name in names])
     for name in draw.choice(names, size=events, p=chances / chances.sum()):
