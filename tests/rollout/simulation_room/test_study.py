@@ -71,6 +71,7 @@ def test_a_file_that_holds_no_repetitions_is_refused(tmp_path: Path) -> None:
         run_study(study(), 1, folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_several_processes_find_the_same() -> None:
     alone, shared = run_study(study(), 3), run_study(study(), 3, processes=2)
     for cell in (("small", LEVEL), ("one step", "worse")):
