@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -28,7 +28,7 @@ _PART: Final = 10_000
 _GROUPS: Final = ("north", "south", "east")
 _GATES: Final = (Gate(name="benchmark", passed=True, detail="nothing is released"),)
 _SHARE: Final = 0.05
-_SINCE: Final = timedelta(days=30)
+_BEGIN: Final = datetime(2025, 1, 6, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,9 @@ class StepTimes:
 
 
 class ControllerBenchmark:
-    """A store of its own with one rollout in shadow, filled as traffic would fill it.
+    """A store of its own with one rollout in shadow, filled as traffic would fill it: a request a second.
+
+    The clock is the traffic's. Between timed steps a minute passes, as it does for a controller that cron starts.
 
     Args:
         url: of an empty database.
@@ -66,8 +68,8 @@ class ControllerBenchmark:
         self._rows = 0
         key = OperatorKey("benchmark", b"a key that signs nothing")
         self._store = RolloutStore.open(url, model="benchmark", keys=[key])
-        self._begin = self._store.now() - _SINCE
-        self._record = _started(self._store, key, self._begin)
+        self._clock = _BEGIN
+        self._record = _started(self._store, key, _BEGIN)
 
     def __enter__(self) -> Self:
         return self
@@ -80,10 +82,9 @@ class ControllerBenchmark:
     def measure(self, decisions: int, *, steps: int) -> StepTimes:
         """Fill the store up to ``decisions`` rows, let the controller catch up, then time ``steps`` steps."""
         while self._rows < decisions:
-            # A second between two requests: what lies before the timed steps is older than the breaker's window.
             self._fill(min(_PART, decisions - self._rows), apart=timedelta(seconds=1))
         begun = time.perf_counter()
-        while step(self._store).behind:
+        while step(self._store, now=self._clock).behind:
             pass
         caught_up = time.perf_counter() - begun
         sizes = np.linspace(100, 1000, steps).astype(int).tolist()
@@ -100,21 +101,26 @@ class ControllerBenchmark:
         )
 
     def _timed(self, size: int) -> tuple[float, float]:
-        self._fill(size)
+        self._fill(size, apart=timedelta(minutes=1) / size)
         begun, busy = time.perf_counter(), time.process_time()
-        report = step(self._store)
+        report = step(self._store, now=self._clock)
         taken, busy = (time.perf_counter() - begun) * 1000, (time.process_time() - busy) * 1000
         assert report.looks == 1 and not report.behind
         return taken, busy
 
-    def _fill(self, count: int, *, apart: timedelta = timedelta(0)) -> None:
+    def _fill(self, count: int, *, apart: timedelta) -> None:
         """Decisions that are old enough, a label for nine in ten of them: what 5,000 people asked at a gate."""
         first, draws = self._rows + 1, self._generator.random((5, count))
-        now = self._store.now()
-        at = [self._begin + (self._rows + place) * apart if apart else now for place in range(count)]
+        at = [self._clock + (place + 1) * apart for place in range(count)]
+        self._clock = at[-1]
         rows = [self._row(first + place, at[place], draws[:, place].tolist()) for place in range(count)]
         labels = [
-            {"decision": row["id"], "mated": bool(draws[4, place] < 0.6), "received_at": now, "source": "benchmark"}
+            {
+                "decision": row["id"],
+                "mated": bool(draws[4, place] < 0.6),
+                "received_at": self._clock,
+                "source": "benchmark",
+            }
             for place, row in enumerate(rows)
             if draws[3, place] < 0.9
         ]
@@ -153,7 +159,7 @@ def _started(store: RolloutStore, key: OperatorKey, begin: datetime) -> RolloutR
     policy = RolloutPolicy(
         shadow=StageMinimum(labelled=10**9),
         label_delay=timedelta(0),
-        deadline=2 * _SINCE,
+        deadline=timedelta(days=1000),
         guarded_groups=_GROUPS,
         alpha=1e-9,
     )

@@ -71,7 +71,7 @@ class Cursor:
     ``arrived``: the last decision that was counted as an arrival; ``matured``: the last one that was old enough for its
     label to count; ``label``: the number of the last label that was looked at; ``exposed_requests``: how many requests
     the candidate answered; ``thinnest``: the smallest audit probability that was met; ``sites``: those it answered at,
-    where routing is by site.
+    where routing is by site; ``arrivals_digest`` and ``labels_digest``: fingerprints of the rows that were folded.
     """
 
     arrived: Position = BEGINNING
@@ -81,6 +81,8 @@ class Cursor:
     thinnest: float = 1.0
     sites: tuple[str, ...] = ()
     spending: Spending = Spending()
+    arrivals_digest: str = "0" * 64
+    labels_digest: str = "0" * 64
 
     def to_json(self) -> str:
         """Canonical JSON; ``from_json`` gives an equal cursor back."""

@@ -21,6 +21,7 @@ from countenance.rollout.connection import reading
 from countenance.rollout.decisions.answering import answered_batches
 from countenance.rollout.decisions.batching import by_weight, counted, labelled_batch, tail
 from countenance.rollout.decisions.cursor import Cursor
+from countenance.rollout.decisions.digest import with_arrivals, with_labels
 from countenance.rollout.decisions.rows import arrivals, last_place, late, matured, new_labels, new_people
 from countenance.rollout.reader import RolloutReader
 from countenance.rollout.records import DecisionBatch, RolloutRecord
@@ -80,6 +81,8 @@ def fold(
         thinnest=min((cursor.thinnest, *(row.audit_probability for row in came))),
         sites=tuple(sorted({*cursor.sites, *sites})),
         spending=cursor.spending if policy.budget is None else cursor.spending.plus(batch, policy.budget),
+        arrivals_digest=with_arrivals(cursor.arrivals_digest, came),
+        labels_digest=with_labels(cursor.labels_digest, (*due, *overdue)),
     )
     counts = counted(came, [row for row in due if row.audited], policy)
     watched, above = tail(labelled, policy, after.thinnest)
@@ -88,6 +91,7 @@ def fold(
         batches=by_weight(whole, batch, policy),
         answered=answered_batches(record.state, came, labelled, new_people=people + len(sites), now=now),
         cursor=after,
-        anything=bool(came or due or overdue),
+        # A whole look of labels that are of other rollouts is worth keeping, too: the next one goes on behind them.
+        anything=bool(came or due or overdue) or len(labels) == rows,
         behind=rows in (len(came), len(due), len(labels)),
     )

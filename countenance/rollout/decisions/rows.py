@@ -14,6 +14,7 @@ from countenance.rollout.state import BreakerReading
 
 _made, _told = schema.decision, schema.label
 _KEYS_A_QUERY: Final = 500
+_STREAMED: Final = {"yield_per": 5000}
 
 Key = TypeVar("Key", int, str)
 
@@ -112,6 +113,22 @@ def late(connection: Connection, rollout: int, place: Position, labels: Sequence
 
 def _parts(keys: list[Key]) -> Iterator[list[Key]]:
     return (keys[start : start + _KEYS_A_QUERY] for start in range(0, len(keys), _KEYS_A_QUERY))
+
+
+def folded_arrivals(connection: Connection, rollout: int, cursor: Cursor) -> Iterator[Arrival]:
+    """All decisions that were counted as arrivals up to ``cursor``, in no order."""
+    query = select(*_ARRIVAL).where(_made.c.rollout == rollout, ~_behind(cursor.arrived))
+    return (Arrival(*row) for row in connection.execute(query, execution_options=_STREAMED))
+
+
+def folded_labels(connection: Connection, rollout: int, cursor: Cursor) -> Iterator[Ripe]:
+    """All labelled decisions that were counted up to ``cursor``, in no order."""
+    query = (
+        select(*_RIPE, _told.c.mated)
+        .join_from(_made, _told, _told.c.decision == _made.c.id)
+        .where(_made.c.rollout == rollout, ~_behind(cursor.matured), _told.c.id <= cursor.label)
+    )
+    return (Ripe(*row) for row in connection.execute(query, execution_options=_STREAMED))
 
 
 def _behind(place: Position) -> ColumnElement[bool]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from countenance.rollout.decisions import intake
 from countenance.rollout.decisions.cursor import Cursor
 from countenance.rollout.decisions.folding import Folded, fold
+from countenance.rollout.decisions.labels import sign_label
 from countenance.rollout.policy import RolloutPolicy
 from countenance.rollout.records import RolloutRecord
 from countenance.rollout.store import RolloutStore
@@ -142,6 +143,27 @@ def test_a_label_beyond_what_one_look_takes_waits_though_its_decision_ripened_me
         cursor, behind = look.cursor, look.behind
         counted.append(rows_of(look))
     assert counted == [2, 2, 1]
+
+
+def test_labels_of_another_model_are_passed_by_however_many_there_are(service: RolloutStore, url: str) -> None:
+    record, mine = begun(service), asked()
+    intake.record(service, [mine], now=NOON)
+    cursor = folded(service, record, None, 60).cursor
+    with RolloutStore.open(url, model="another", keys=[ANNA]) as other:
+        theirs = [asked() for _ in range(20)]
+        intake.record(other, theirs, now=NOON)
+        labels = [
+            sign_label(each.decision_id, mated=True, source="gate", secret=SECRET, model="another") for each in theirs
+        ]
+        intake.label_all(other, labels, SECRET, now=NOON)
+    labelled(service, [mine], now=NOON + hours(1))
+    seen, look = [], None
+    while look is None or look.behind:
+        look = folded(service, record, cursor, 120, rows=10)
+        assert look.anything  # or the controller would stand still before them
+        cursor = look.cursor
+        seen.append(rows_of(look))
+    assert seen == [0, 0, 1]
 
 
 def test_labels_of_earlier_rollouts_cost_a_new_one_nothing(service: RolloutStore) -> None:
