@@ -19,7 +19,7 @@ from countenance.rollout import schema
 from countenance.rollout.connection import reading
 from countenance.rollout.ledger import Event, verified_links
 from countenance.rollout.reader import RolloutReader
-from countenance.rollout.verified_evidence import verify_answers, verify_attachments, verify_looks
+from countenance.rollout.verified_evidence import verify_answers, verify_attachments, verify_decisions, verify_looks
 from countenance.rollout.verified_story import Story
 from countenance.rollout.verified_tables import verify_approvals, verify_champions, verify_outbox, verify_rollouts
 
@@ -76,6 +76,7 @@ def _verified(reader: RolloutReader, expected_head: str | None, files: Mapping[s
         approvals, unchecked = verify_approvals(connection, story, reader._keys)
         looks = verify_looks(connection, story)
         verify_answers(connection)
+        verify_decisions(connection)
         attachments = verify_attachments(connection, story, files)
         verify_outbox(connection)
     return Verified(

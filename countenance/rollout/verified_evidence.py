@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -10,8 +11,10 @@ from sqlalchemy import Connection, Row, func, select
 
 from countenance.errors import RolloutError
 from countenance.rollout import schema
+from countenance.rollout.decisions.cursor import Cursor
+from countenance.rollout.decisions.digest import recounted
 from countenance.rollout.ledger import GENESIS
-from countenance.rollout.looks import look_hash, rows_of
+from countenance.rollout.looks import look_hash, newest_row, rows_of
 from countenance.rollout.verified_story import Story, tampered
 from countenance.storage import file_sha256
 
@@ -75,6 +78,31 @@ def verify_answers(connection: Connection) -> None:
         raise RolloutError(f"What was answered before look {row.look} of rollout {row.rollout} was put in: {_REMEDY}.")
 
 
+def verify_decisions(connection: Connection) -> None:
+    """Hold the single decisions and labels that every rollout's newest look rests on against its fingerprints.
+
+    Looks of a replay rest on none and have no cursor.
+
+    Raises:
+        RolloutError: saying of which rollout decisions or labels were changed, put in or removed.
+    """
+    for number in connection.execute(select(schema.rollout.c.id).order_by(schema.rollout.c.id)).scalars().all():
+        newest = newest_row(connection, number)
+        if newest is None or newest.cursor is None or "labels_digest" not in json.loads(newest.cursor):
+            continue
+        cursor = Cursor.from_json(newest.cursor)
+        arrivals, labels = recounted(connection, number, cursor)
+        for what, holds, told in (
+            ("decisions", arrivals, cursor.arrivals_digest),
+            ("labels", labels, cursor.labels_digest),
+        ):
+            if holds != told:
+                raise RolloutError(
+                    f"The {what} of rollout {number} are not those that look {newest.look} rests on: some were "
+                    f"changed, put in or removed; {_REMEDY}."
+                )
+
+
 def verify_attachments(connection: Connection, story: Story, files: Mapping[str, Path]) -> int:
     """Hold every evidence file's row against its event, and the files that are at hand against their hashes.
 
@@ -115,6 +143,4 @@ def _verify_file(name: str, path: Path, digest: str, size: int) -> None:
     if not path.is_file():
         raise RolloutError(f"The evidence file '{name}' is missing: bring it back to where it lay.")
     if path.stat().st_size != size or file_sha256(path) != digest:
-        raise RolloutError(
-            f"The evidence file '{name}' was changed since it was attached: bring back the one of then."
-        )
+        raise RolloutError(f"The evidence file '{name}' was changed since it was attached: bring back the one of then.")
