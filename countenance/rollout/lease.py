@@ -95,7 +95,7 @@ def refuse_stale(connection: Connection, model: str, token: int | None) -> None:
         )
 
 
-def _row(connection: Connection, model: str) -> Row[tuple[str, int, datetime]] | None:
+def _row(connection: Connection, model: str) -> Row[str, int, datetime] | None:
     table = schema.lease
     held = select(table.c.holder, table.c.token, table.c.expires_at).where(table.c.model == model)
     return connection.execute(held).one_or_none()

@@ -15,7 +15,7 @@ from countenance.rollout.ledger import text_hash
 from countenance.rollout.outbox import messages
 from countenance.rollout.policy import RolloutPolicy
 from countenance.rollout.preconditions import Preconditions
-from countenance.rollout.records import RolloutRecord, told
+from countenance.rollout.records import Queued, RolloutRecord, told
 from countenance.rollout.state import Gate, RolloutState, Stage, registered
 from countenance.rollout.transaction import Transaction
 from countenance.rollout.verdict import judge
@@ -73,6 +73,36 @@ def begin(
     }
     tell(transaction, record.id, "started", payload, (state, ()), now)
     return record
+
+
+def begin_next(
+    transaction: Transaction, now: datetime, key_for: Callable[[Queued, str], str] | None
+) -> RolloutRecord | None:
+    """Start whoever waits longest and may still be rolled out, where none is active; see ``RolloutStore.start_next``.
+
+    Raises:
+        RolloutError: when the champion changed since and no ``key_for`` is given.
+    """
+    champion = transaction.champion()
+    if transaction.active() is not None or champion is None:
+        return None
+    for queued in transaction.queued():
+        refusal = second_try(transaction, queued.release)
+        if refusal is not None:
+            transaction.drop_queued(queued, refusal)
+            continue
+        key = queued.evidence_key
+        if queued.champion != champion:
+            if key_for is None:
+                raise RolloutError(
+                    f"'{queued.release}' was queued against '{queued.champion}', and the champion is '{champion}': "
+                    "give the evidence key of the two."
+                )
+            key = key_for(queued, champion)
+        record = begin(transaction, queued.release, queued.policy, key, queued.papers, now)
+        transaction.note_started(queued, record)
+        return record
+    return None
 
 
 def apply(transaction: Transaction, record: RolloutRecord, move: Move, now: datetime, basis: Basis) -> RolloutRecord:

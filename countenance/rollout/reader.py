@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal, Self, overload
+from typing import Literal, Self, overload
 
 from sqlalchemy import Connection, Engine, Row, select
 
@@ -212,7 +212,7 @@ class RolloutReader:
             yield Transaction(connection, self._model)
 
 
-def _newest(connection: Connection) -> Row[Any] | None:
+def _newest(connection: Connection) -> Row[int, str] | None:
     table = schema.ledger
     newest = select(table.c.sequence, table.c.hash).order_by(table.c.sequence.desc()).limit(1)
     return connection.execute(newest).one_or_none()

@@ -21,10 +21,10 @@ from countenance.rollout.moves import (
     apply,
     as_json,
     begin,
+    begin_next,
     end_active,
     refuse_second_try,
     refuse_unheard,
-    second_try,
     tell,
 )
 from countenance.rollout.policy import RolloutPolicy
@@ -172,26 +172,7 @@ class RolloutStore(RolloutRecorder):
             RolloutError: when the champion changed and no ``key_for`` is given.
         """
         with self._moving(now) as (transaction, now):
-            champion = transaction.champion()
-            if transaction.active() is not None or champion is None:
-                return None
-            for queued in transaction.queued():
-                refusal = second_try(transaction, queued.release)
-                if refusal is not None:
-                    transaction.drop_queued(queued, refusal)
-                    continue
-                key = queued.evidence_key
-                if queued.champion != champion:
-                    if key_for is None:
-                        raise RolloutError(
-                            f"'{queued.release}' was queued against '{queued.champion}', and the champion is "
-                            f"'{champion}': give the evidence key of the two."
-                        )
-                    key = key_for(queued, champion)
-                record = begin(transaction, queued.release, queued.policy, key, queued.papers, now)
-                transaction.note_started(queued, record)
-                return record
-            return None
+            return begin_next(transaction, now, key_for)
 
     def move(
         self,

@@ -237,7 +237,10 @@ class Transaction:
     def evidence_head(self, rollout: int) -> str | None:
         """The hash of a rollout's newest look."""
         table = schema.rollout
-        return self._connection.execute(select(table.c.evidence_head).where(table.c.id == rollout)).scalar_one()
+        head: str | None = self._connection.execute(
+            select(table.c.evidence_head).where(table.c.id == rollout)
+        ).scalar_one()
+        return head
 
     def not_before_the_last(self, now: datetime) -> datetime:
         """``now``, or the model's newest event where that is later: a clock gone wrong delays no stop."""
