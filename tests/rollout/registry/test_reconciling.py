@@ -267,11 +267,22 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(steps)
 def test_after_any_history_of_kills_and_outages_the_registry_is_right_and_only_edits_are_told(
     taken: list[tuple[str, int]],
 ) -> None:
+    lived_through(taken)
+
+
+@pytest.mark.slow
+@settings(max_examples=150, deadline=None)
+@given(steps)
+def test_after_any_of_many_histories_the_registry_is_right(taken: list[tuple[str, int]]) -> None:
+    lived_through(taken)
+
+
+def lived_through(taken: list[tuple[str, int]]) -> None:
     with TemporaryDirectory() as folder, RolloutStore.open(f"sqlite:///{folder}/rollouts.db", keys=[ANNA]) as store:
         board = Board.of("v1", *(f"v{number}" for number in range(2, 14)))
         bootstrapped(store)
