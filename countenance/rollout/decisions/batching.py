@@ -17,7 +17,7 @@ from countenance.rollout.policy import RolloutPolicy
 def counted(arrivals: Sequence[Arrival], due: Sequence[Ripe], policy: RolloutPolicy) -> EvidenceBatch:
     """What needs no label: of requests that arrived, and of drawn ones that became old enough."""
     both = [row for row in arrivals if _discordant(row) is not None]
-    weights = [1 / row.audit_probability for row in due if _discordant(row)]
+    weights = [1 / row.audit_probability for row in due if _discordant(row) or _unanswered(row)]
     return EvidenceBatch(
         scored=len(both),
         disagreed=sum(bool(_discordant(row)) for row in both),
@@ -37,6 +37,11 @@ def _discordant(row: Arrival | Ripe) -> bool | None:
     if row.candidate_match is None or row.champion_match is None:
         return None
     return bool(row.candidate_match != row.champion_match)
+
+
+def _unanswered(row: Ripe) -> bool:
+    """Whether the candidate failed where it was to answer: as good as wrong, so at worst the models differ here."""
+    return row.by_candidate and row.candidate_match is None
 
 
 def _served(rows: Sequence[Arrival], column: str, policy: RolloutPolicy) -> Served:

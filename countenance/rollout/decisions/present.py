@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from countenance.rollout import schema
-from countenance.rollout.connection import reading
+from countenance.rollout.connection import database_time, reading
 from countenance.rollout.decisions.cursor import Cursor
 from countenance.rollout.decisions.papers import papers_of
 from countenance.rollout.decisions.rows import failures
@@ -51,7 +51,7 @@ def present_evidence(
         approvals=reader.approvals(record.id),
         breaker=breaker_reading(reader, record, now),
         heartbeat_at=None if beat is None else beat.at,
-        clock=ClockReading(database=now, last_event=_last_event(reader, now)),
+        clock=_clock(reader, now),
         spent=cursor.spending.excess(),
         exposed_requests=cursor.exposed_requests,
     )
@@ -64,8 +64,10 @@ def breaker_reading(reader: RolloutReader, record: RolloutRecord, now: datetime)
         return failures(connection, record.id, now - record.policy.errors.window)
 
 
-def _last_event(reader: RolloutReader, now: datetime) -> datetime:
+def _clock(reader: RolloutReader, now: datetime) -> ClockReading:
+    """The clock, read after the last event in one snapshot: an event that came since ``now`` is no sign of a fault."""
     table = schema.ledger
     with reading(reader._engine) as connection:
         newest = select(table.c.at).order_by(table.c.sequence.desc()).limit(1)
-        return connection.execute(newest).scalar_one_or_none() or now
+        last = connection.execute(newest).scalar_one_or_none()
+        return ClockReading(database=max(now, database_time(connection)), last_event=last or now)

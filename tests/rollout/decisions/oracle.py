@@ -82,7 +82,8 @@ def _matured(sums: Sums, row: Any, policy: RolloutPolicy) -> None:
     sums.counts["due"] += 1
     sums.counts["due_by_candidate"] += row.by_candidate
     discordant = None not in (row.candidate_match, row.champion_match) and row.candidate_match != row.champion_match
-    sums.counts["due_disagreed"] += round(1000 / row.audit_probability) if discordant else 0
+    failed = row.by_candidate and row.candidate_match is None
+    sums.counts["due_disagreed"] += round(1000 / row.audit_probability) if discordant or failed else 0
     if row.mated is None:
         return
     wrong = [-1 if said is None else int(said != row.mated) for said in (row.candidate_match, row.champion_match)]

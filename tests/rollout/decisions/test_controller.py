@@ -307,6 +307,23 @@ def test_what_the_controller_would_decide_on_can_be_read_without_a_step(service:
     assert service.events() == before
 
 
+def test_an_event_of_the_same_moment_is_no_broken_clock_and_a_clock_put_back_is(service: RolloutStore) -> None:
+    started = service.now()
+    record = begun(service, under=rules(), now=started)
+    beaten = present_evidence(
+        service, record, now=started - timedelta(seconds=1)
+    ).clock  # an event came since `now` was read
+    assert beaten is not None and beaten.database >= beaten.last_event == started
+    ahead = begun_later(service, hours(2))
+    with pytest.raises(RolloutError, match="clock"):
+        step(service)  # the database's clock was put back by two hours
+    assert stages(service, "v3") == ["REGISTERED"] and ahead is not None
+
+
+def begun_later(store: RolloutStore, by: timedelta) -> Any:
+    return begun(store, "v3", under=rules(on_active="supersede"), now=store.now() + by)
+
+
 def test_a_report_tells_the_step_in_sentences_and_in_json(service: RolloutStore) -> None:
     begun(service, under=rules())
     report = step(service, now=NOON)

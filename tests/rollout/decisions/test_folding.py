@@ -85,6 +85,14 @@ def test_what_a_row_says_is_what_the_batch_says(service: RolloutStore) -> None:
     assert look.cursor.exposed_requests == 1
 
 
+def test_a_request_that_the_candidate_failed_to_answer_is_held_against_it_at_worst(service: RolloutStore) -> None:
+    record = begun(service)
+    failed = asked(candidate_match=None, by_candidate=True, failed=True, stage_key="canary:1", audit_probability=0.5)
+    theirs = asked(champion_match=None, failed=True, stage_key="canary:1")
+    intake.record(service, [failed, theirs, asked()], now=NOON)
+    assert folded(service, record, None, 60).batches[0].due_disagreed == 2.0
+
+
 def test_the_answered_requests_and_the_errors_that_became_known_are_told(service: RolloutStore) -> None:
     record = begun(service)
     good = asked(by_candidate=True, routing_key="a", stage_key="canary:1")
