@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select
 
 from countenance.errors import RolloutError
+from countenance.rollout import schema
 from countenance.rollout.advance import advance
 from countenance.rollout.approvals import Act, Approval, OperatorKey, keyring
+from countenance.rollout.connection import reading
 from countenance.rollout.evidence import EvidenceState
 from countenance.rollout.lease import Lease
 from countenance.rollout.moves import IfActive
@@ -201,6 +203,7 @@ class World:
         )
         yield
         evidence_hash = self.store.observe(record, look, token=lease.token)
+        self._held(lease)
         yield
         while True:
             shown = Evidence(
@@ -218,8 +221,14 @@ class World:
             record = self.store.move(
                 record, after, actions, measured=measured, evidence_hash=evidence_hash, token=lease.token
             )
+            self._held(lease)
             controller.record = record
             yield
+
+    def _held(self, lease: Lease) -> None:
+        with reading(self.store._engine) as connection:
+            newest = connection.execute(select(schema.lease.c.token)).scalar_one()
+        assert newest == lease.token, "who lost the lease writes nothing"
 
     # What happens to the registry.
 

@@ -46,6 +46,7 @@ class Shadow:
     rollouts: dict[int, _Told] = field(default_factory=dict)
     signed: dict[int, list[Approval]] = field(default_factory=dict)
     reached: set[Stage] = field(default_factory=set)
+    promotions: int = 0
 
     def follow(self, store: RolloutStore, policies: dict[str, RolloutPolicy]) -> None:
         """Read what is new, and compare the result with what the store says of itself."""
@@ -115,6 +116,7 @@ class Shadow:
         if after is Stage.PROMOTED:
             assert told.base is Stage.BAKING and told.champion == self.champion
             self.previous, self.champion = self.champion, told.release
+            self.promotions += 1
         told.stage, told.epoch, told.share, told.step = after, payload["epoch"], share, step
         told.base = after if after in _FORWARD else told.base
         told.entered_at = event.at
