@@ -16,7 +16,8 @@ CATALOG = yaml.safe_load((PROJECT / "conf" / "base" / "catalog.yml").read_text()
 IMPERSONAL = {"model", "release", "champion", "previous", "policy", "policy_hash", "stage", "state", "kind", "payload",
               "previous_hash", "hash", "stage_key", "measured", "verdict", "actor", "act", "subject", "reason",
               "signature", "alias", "evidence_head", "cursor", "decision_id", "group_name", "site", "source", "name",
-              "sha256", "error", "channel", "shown", "meant", "holder", "evidence_key", "papers", "dropped"}  # fmt: skip
+              "sha256", "error", "channel", "shown", "meant", "holder", "evidence_key", "papers",
+              "dropped"}  # fmt: skip
 """Texts of the rollout store: of models, rollouts, requests and operators. ``subject`` of an approval is a release,
 ``decision_id`` the number of a request, which says nothing once its routing key is gone."""
 IN_FOLDERS = {"crops": "/crops-00000.arrow", "template_protocol": "/protocol.json", "template_embeddings": "/some.npy"}
