@@ -124,8 +124,10 @@ class EvidenceBatch:
         shadow_dropped: arrivals that the shadow should have scored and dropped.
         due: arrivals that became old enough for their label to count, and were to be labelled: all, or drawn for audit.
         due_by_candidate: those of ``due`` that the candidate answered.
-        due_disagreed: of ``due``, those the models decided differently on, each counted with its weight (1 / audit
-            probability; so a plain count where all are labelled). None when unknown: then all that may be is assumed.
+        due_paired: those of ``due`` that the champion answered and both scored, and so no part of an arm.
+        due_disagreed: of ``due``, those the models decided differently on or the candidate failed to answer, each
+            counted with its weight (1 / audit probability; so a plain count where all are labelled). None when
+            unknown: then all that may be is assumed.
         served: by ``"candidate"`` and ``"champion"``.
         tail_watched: candidate scores of requests that are known, or may be assumed, to be non-mated.
         tail_above: those above ``policy.drift.tail_score``.
@@ -140,6 +142,7 @@ class EvidenceBatch:
     shadow_dropped: int = 0
     due: int = 0
     due_by_candidate: int = 0
+    due_paired: int = 0
     due_disagreed: float | None = None
     served: Mapping[str, Served] = field(default_factory=dict)
     tail_watched: int = 0
@@ -148,6 +151,7 @@ class EvidenceBatch:
     def __post_init__(self) -> None:
         _refuse_more(self.disagreed, self.scored, "disagreements than scored requests")
         _refuse_more(self.due_by_candidate, self.due, "due requests of the candidate than due requests")
+        _refuse_more(self.due_paired, self.due - self.due_by_candidate, "due pairs than due requests of the champion")
         _refuse_more(self.tail_above, self.tail_watched, "scores in the tail than watched")
         _refuse_more(0, self.shadow_dropped, "dropped requests than none")
         if self.due_disagreed is not None and not (math.isfinite(self.due_disagreed) and self.due_disagreed >= 0):

@@ -60,9 +60,12 @@ def evidence_key(candidate: str, champion: str, thresholds: Mapping[str, float],
 class EvidenceState:
     """All that has been seen so far; a value, made anew by every batch.
 
-    ``scored``, ``disagreed``, ``shadow_dropped``, ``due``, ``due_by_candidate``, ``served``, ``tail_watched`` and
-    ``tail_above`` are sums of what :class:`EvidenceBatch` brought; ``due_disagreed`` too, and None (unknown) once a
-    batch with due requests did not know it. ``overall`` counts labelled requests that both models scored.
+    ``scored``, ``disagreed``, ``shadow_dropped``, ``due``, ``due_by_candidate``, ``due_paired``, ``served``,
+    ``tail_watched`` and ``tail_above`` are sums of what :class:`EvidenceBatch` brought; ``due_disagreed`` too, and None
+    (unknown) once a batch with due requests did not know it. ``due_disagreed_relative`` is the same sum with each
+    look's weights divided by the largest weight up to then (``scale.all``), None where that is unknown: an audit that
+    is thinned out later makes what was due before no lighter. ``overall`` counts labelled requests that both models
+    scored.
     ``labelled_by_stage`` counts labelled requests by the stage in which they *arrived* (``RolloutState.stage_key``),
     ``labelled_by_candidate`` those the candidate answered. ``false_matches`` counts each group's non-mated requests
     alone: an error there is a stranger who was let in.
@@ -82,7 +85,9 @@ class EvidenceState:
     labelled_by_stage: Mapping[str, int] = field(default_factory=dict)
     shadow_dropped: int = 0
     due_by_candidate: int = 0
+    due_paired: int = 0
     due_disagreed: float | None = None
+    due_disagreed_relative: float | None = None
     labelled_by_candidate: int = 0
     discordant_weight: float = 0.0
     served: Mapping[str, Served] = field(default_factory=dict)
@@ -114,14 +119,18 @@ class EvidenceState:
         served = dict(self.served)
         for model, more in batch.served.items():
             served[model] = served.get(model, Served()).plus(more)
+        after = self._with_pairs(batch.labelled, between_arms=policy.canary_comparison == "arms")
+        due_disagreed = self._due_disagreed(batch)
         return replace(
-            self._with_pairs(batch.labelled, between_arms=policy.canary_comparison == "arms"),
+            after,
             scored=self.scored + batch.scored,
             disagreed=self.disagreed + batch.disagreed,
             due=self.due + batch.due,
             shadow_dropped=self.shadow_dropped + batch.shadow_dropped,
             due_by_candidate=self.due_by_candidate + batch.due_by_candidate,
-            due_disagreed=self._due_disagreed(batch),
+            due_paired=self.due_paired + batch.due_paired,
+            due_disagreed=due_disagreed,
+            due_disagreed_relative=self._relative(due_disagreed, after.scale),
             served=served,
             tail_watched=self.tail_watched + batch.tail_watched,
             tail_above=self.tail_above + batch.tail_above,
@@ -133,6 +142,15 @@ class EvidenceState:
             return self.due_disagreed
         known = self.due == 0 or self.due_disagreed is not None
         return (self.due_disagreed or 0.0) + batch.due_disagreed if known and batch.due_disagreed is not None else None
+
+    def _relative(self, due_disagreed: float | None, scale: Scale) -> float | None:
+        if due_disagreed is None or scale.all == 0:
+            # Without a label nothing was bet: what is due is divided by the first look's weights that has one.
+            return None
+        before = self.due_disagreed_relative
+        if before is None:
+            before = (self.due_disagreed or 0.0) / max(self.scale.all or scale.all, 1.0)
+        return before + (due_disagreed - (self.due_disagreed or 0.0)) / scale.all
 
     def _with_pairs(self, batch: LabelledBatch, *, between_arms: bool) -> EvidenceState:
         paired = batch.paired

@@ -24,6 +24,7 @@ def counted(arrivals: Sequence[Arrival], due: Sequence[Ripe], policy: RolloutPol
         shadow_dropped=sum(row.shadow_dropped for row in arrivals),
         due=len(due),
         due_by_candidate=sum(row.by_candidate for row in due),
+        due_paired=sum(not row.by_candidate and _discordant(row) is not None for row in due),
         due_disagreed=float(sum(weights)),
         served={
             CANDIDATE: _served([row for row in arrivals if row.by_candidate], "candidate_ms", policy),

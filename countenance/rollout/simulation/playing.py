@@ -125,7 +125,8 @@ class _Play:
         """What needs no label, and the watched tail of scores."""
         tape, log = self._tape, self._log
         both = tape.scored[arrived] & ~self._split[arrived]
-        discordant = due[tape.discordant[due] & ~self._split[due]]
+        unanswered = self._by_candidate[due] & (log.candidate_match[due] < 0)
+        differing = due[(tape.discordant[due] & ~self._split[due]) | unanswered]
         watched, above = tape.tail(ready, self._arrived, self._policy)
         return EvidenceBatch(
             scored=int(both.sum()),
@@ -133,7 +134,8 @@ class _Play:
             shadow_dropped=int(log.shadow_dropped[arrived].sum()),
             due=len(due),
             due_by_candidate=int(self._by_candidate[due].sum()),
-            due_disagreed=float(log.weight[discordant].sum()),
+            due_paired=int((tape.scored[due] & ~self._split[due] & ~self._by_candidate[due]).sum()),
+            due_disagreed=float(log.weight[differing].sum()),
             served=self._served(arrived),
             tail_watched=watched,
             tail_above=above,

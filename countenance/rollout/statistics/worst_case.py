@@ -32,13 +32,18 @@ def worst_case(evidence: EvidenceState, policy: RolloutPolicy) -> Interval:
 def unlabelled_disagreements(evidence: EvidenceState) -> float:
     """The most that unlabelled due requests can weigh on which the two models decided differently.
 
-    Where both decided alike, x = 0 whatever the label. In units of the largest weight. When the batches didn't tell
-    ``due_disagreed``, all disagreements that have no label, or where even these are unknown all due requests.
+    Where both decided alike, x = 0 whatever the label. In units of the largest weight at the look at which each became
+    due, which is what it would have been bet on with. When the batches didn't tell ``due_disagreed``, all disagreements
+    that have no label, or where even these are unknown all due requests.
     """
     unlabelled = float(max(evidence.due - evidence.overall.labelled, 0))
     if evidence.due_disagreed is not None:
+        relative = evidence.due_disagreed_relative
+        if relative is None:
+            relative = evidence.due_disagreed / max(evidence.scale.all, 1.0)
+        seen = evidence.weighed()
         # A sum of weights as few requests of full weight costs the bettor most: log(1 - c u) is concave in u.
-        return max(evidence.due_disagreed - evidence.discordant_weight, 0.0) / max(evidence.scale.all, 1.0)
+        return max(relative - float(((seen.better + seen.worse) * seen.weight).sum()), 0.0)
     if evidence.scored >= evidence.due:
         return min(unlabelled, float(max(evidence.disagreed - evidence.overall.discordant, 0)))
     return unlabelled
@@ -79,14 +84,25 @@ def _between_arms(evidence: EvidenceState, policy: RolloutPolicy) -> Interval:
 
 
 def _unlabelled_shares(evidence: EvidenceState) -> tuple[float, float]:
-    """Shares of the candidate's and of the champion's due requests without a label; 1 where none is due."""
+    """Shares of the candidate's arm and of the champion's without a label; 1 where none is due.
+
+    The shadow's pairs are no part of an arm. What lacks a label is, unless it is known to be one of them
+    (``due_paired``): many labelled pairs hide nothing.
+    """
+    if evidence.due == 0:
+        return 1.0, 1.0
+    arms = evidence.arms.get("overall", ArmTally()).seen
     labelled_c, due_c = evidence.labelled_by_candidate, evidence.due_by_candidate
-    labelled_b, due_b = evidence.labelled - labelled_c, evidence.due - due_c
+    labelled_b = evidence.labelled - labelled_c
     if due_c == 0:
         # Nobody told the arms' due requests apart: all that lack a label may be the candidate's.
-        due_c, due_b = evidence.due - labelled_b, labelled_b
-    return _missing(labelled_c, due_c), _missing(labelled_b, due_b)
+        due_c = evidence.due - labelled_b
+    labelled_pairs_b = evidence.overall.labelled - (labelled_c - int(arms.candidate_seen))
+    missing_pairs_b = max(evidence.due_paired - labelled_pairs_b, 0)
+    missing_c, missing_b = due_c - labelled_c, evidence.due - due_c - labelled_b - missing_pairs_b
+    return _share(missing_c, int(arms.candidate_seen)), _share(missing_b, int(arms.champion_seen))
 
 
-def _missing(labelled: int, due: int) -> float:
-    return max(1 - labelled / due, 0.0) if due > 0 else 1.0
+def _share(missing: int, labelled: int) -> float:
+    missing = max(missing, 0)
+    return missing / (missing + labelled) if missing + labelled else 1.0

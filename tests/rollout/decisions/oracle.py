@@ -33,6 +33,7 @@ class Sums:
                 "shadow_dropped",
                 "due",
                 "due_by_candidate",
+                "due_paired",
                 "tail_watched",
                 "tail_above",
             ):
@@ -81,6 +82,8 @@ def _arrived(sums: Sums, row: Any, policy: RolloutPolicy) -> None:
 def _matured(sums: Sums, row: Any, policy: RolloutPolicy) -> None:
     sums.counts["due"] += 1
     sums.counts["due_by_candidate"] += row.by_candidate
+    pair = None not in (row.candidate_match, row.champion_match)
+    sums.counts["due_paired"] += pair and not row.by_candidate
     discordant = None not in (row.candidate_match, row.champion_match) and row.candidate_match != row.champion_match
     failed = row.by_candidate and row.candidate_match is None
     sums.counts["due_disagreed"] += round(1000 / row.audit_probability) if discordant or failed else 0

@@ -12,7 +12,7 @@ from countenance.rollout.statistics.paired import log_non_inferiority, upper_bou
 from countenance.rollout.statistics.worst_case import unlabelled_disagreements, worst_case
 from countenance.rollout.verdict import judge
 
-from .scenes import ARMS, PAIRED, differences, two_arms
+from .scenes import ARMS, PAIRED, differences, policy, two_arms
 
 
 def pairs(tally: Tally, *, due: int, **counts: float) -> EvidenceState:
@@ -103,3 +103,40 @@ def test_light_disagreements_without_a_label_weigh_little() -> None:
     batch = differences([0] * 900 + [1] * 5 + [-1] * 5, weight=[10.0] * 900 + [1.0] * 10)
     state = EvidenceState(key="k").folded(EvidenceBatch(labelled=batch, due=920, due_disagreed=20.0), PAIRED)
     assert unlabelled_disagreements(state) == pytest.approx(1.0)  # ten, each a tenth of the largest weight
+
+
+def test_an_audit_that_is_thinned_out_later_makes_no_earlier_disagreement_lighter() -> None:
+    early = EvidenceBatch(labelled=differences([0] * 900), due=960, due_disagreed=60.0)
+    state = EvidenceState(key="k").folded(early, PAIRED)
+    assert unlabelled_disagreements(state) == 60
+    thin = EvidenceBatch(labelled=differences([0], weight=1000.0), due=1, due_disagreed=0.0)
+    later = state.folded(thin, PAIRED)
+    assert unlabelled_disagreements(later) == 60
+    assert unlabelled_disagreements(EvidenceState.from_json(later.to_json())) == 60
+    more = later.folded(EvidenceBatch(labelled=differences([1], weight=1.0), due=3, due_disagreed=3.0), PAIRED)
+    assert unlabelled_disagreements(more) == pytest.approx(60.002)  # two more, each a thousandth
+
+
+def test_what_is_due_before_the_first_label_is_weighed_as_the_first_labels_are() -> None:
+    state = EvidenceState(key="k").folded(EvidenceBatch(due=20, due_disagreed=20.0), PAIRED)
+    batch = differences([0] * 900 + [1] * 10, weight=[10.0] * 900 + [1.0] * 10)
+    assert unlabelled_disagreements(state.folded(EvidenceBatch(labelled=batch), PAIRED)) == pytest.approx(1.0)
+
+
+def test_many_labelled_pairs_of_the_shadow_hide_no_missing_label_of_an_arm() -> None:
+    # The champion's labels are those of its errors: 2 % became 20 %, and the candidate errs in 12 % of its requests.
+    rules = policy(canary_comparison="arms", non_inferiority_margin=0.05)
+    shadow = differences([0] * 200_000, stage="shadow")
+    state = EvidenceState(key="k").folded(EvidenceBatch(labelled=shadow, due=200_000, due_disagreed=0.0), rules)
+    for _ in range(40):
+        batch = two_arms([1] * 12 + [0] * 88, [1] * 20 + [0] * 80)
+        state = state.folded(EvidenceBatch(labelled=batch, due=1100, due_by_candidate=100), rules)
+    verdict = judge(state, rules)
+    assert verdict.non_inferior and verdict.harm() is None
+    assert verdict.unlabelled_share is not None and verdict.unlabelled_share < rules.maximum_unlabelled_share
+    assert verdict.worst_case.upper >= 0.9
+    told = replace(state, due_paired=200_000)
+    assert worst_case(told, rules).upper == verdict.worst_case.upper
+    # What is missing among pairs is no part of an arm: here all that is.
+    of_pairs = replace(state, due_paired=200_000 + 40 * 900)
+    assert worst_case(of_pairs, rules).upper <= rules.non_inferiority_margin
