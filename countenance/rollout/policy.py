@@ -130,6 +130,10 @@ class RolloutPolicy(Configuration):
                 raise ValueError(f"required_metrics asks for {name}, which has no limits: give '{name}' its limits")
             if guard is not None and getattr(self.alpha_split, name) == 0:
                 raise ValueError(f"'{name}' has no share of alpha: give it one in alpha_split, or leave it out")
+        if self.canary_comparison == "arms" and self.steps[-1] == 1:
+            raise ValueError(
+                "a step of all traffic leaves the champion no arm to compare with: end steps below 1, or compare pairs"
+            )
         if self.guarded_groups and self.alpha_split.groups == 0:
             raise ValueError("groups are guarded without a share of alpha: give them one in alpha_split")
         return self

@@ -10,17 +10,22 @@ from pydantic import AfterValidator, Field, model_validator
 
 from countenance.configuration import Configuration
 
+_LONGEST = timedelta(days=36_525)
+"""A hundred years: added to any moment, it is still one that a calendar has."""
+
 
 def _not_negative(value: timedelta) -> timedelta:
     if value < timedelta(0):
         raise ValueError("a duration cannot be negative")
+    if value > _LONGEST:
+        raise ValueError("a duration cannot be longer than a hundred years")
     return value
 
 
 def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
+    if value == timedelta(0):
         raise ValueError("a duration must be longer than zero")
-    return value
+    return _not_negative(value)
 
 
 Duration = Annotated[timedelta, AfterValidator(_not_negative)]

@@ -129,6 +129,18 @@ def test_the_shares_of_alpha_sum_to_one_and_every_guard_has_some() -> None:
         read(alpha_split=none, latency={"limit_ms": 100, "tolerated": 0.01})
 
 
+def test_between_arms_the_champion_keeps_some_traffic() -> None:
+    with pytest.raises(ConfigurationError, match="leaves the champion no arm to compare with"):
+        read(canary_comparison="arms", steps=[0.5, 1.0])
+    assert read(canary_comparison="arms", steps=[0.5, 0.99]) and read(steps=[1.0])
+
+
+@pytest.mark.parametrize("name", ["deadline", "label_delay", "heartbeat"])
+def test_a_duration_that_no_calendar_has_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="longer than a hundred years"):
+        read(**{name: "P3000000D"})
+
+
 def test_a_metric_can_only_be_required_where_its_limits_are_known() -> None:
     with pytest.raises(ConfigurationError, match="asks for latency, which has no limits"):
         read(required_metrics=["latency"])
