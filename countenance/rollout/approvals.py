@@ -78,12 +78,19 @@ def keyring(keys: Iterable[OperatorKey]) -> dict[str, OperatorKey]:
     """Keys by name.
 
     Raises:
-        RolloutError: when two keys carry one name.
+        RolloutError: when two keys carry one name, or one secret: whoever has it could sign for two people.
     """
     ring: dict[str, OperatorKey] = {}
+    owners: dict[bytes, str] = {}
     for key in keys:
         if key.name in ring:
             raise RolloutError(f"Two operator keys are named '{key.name}': give every key its own name.")
+        if key.secret in owners:
+            raise RolloutError(
+                f"Operator keys '{owners[key.secret]}' and '{key.name}' have one secret, so that one person could sign "
+                "as two: give every key its own."
+            )
+        owners[key.secret] = key.name
         ring[key.name] = key
     return ring
 

@@ -67,3 +67,8 @@ def test_keys_and_statements_that_say_too_little_are_refused() -> None:
         ANNA.sign(Act.ABORT, subject="v2", at=NOON.replace(tzinfo=None), reason="Because.")
     with pytest.raises(RolloutError, match="Two operator keys"):
         keyring([ANNA, ANNA])
+
+
+def test_one_person_is_not_two_by_having_two_names() -> None:
+    with pytest.raises(RolloutError, match="'anna' and 'bert' have one secret"):
+        keyring([ANNA, OperatorKey("bert", ANNA.secret)])
