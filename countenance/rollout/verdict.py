@@ -55,7 +55,7 @@ class Verdict:
     ``log_harm`` joins the shadow's pairs with the arms, and ``log_non_inferiority`` comes from arms alone.
     ``log_group_harm`` ("any group") is the average over *all* guarded groups, an unseen one counting as 1; it is
     None when no group is guarded. ``disagreement``, ``unlabelled_share`` and ``shadow_drop`` are None while nothing
-    can be divided. ``missing`` names required metrics that were never measured.
+    can be divided. ``missing`` names required metrics that were never measured, or for too few requests.
 
     ``worst_case`` bounds p_c - p_b with every unlabelled due request counted against the candidate (``upper``) or for
     it (``lower``). ``excess_upper`` is that upper bound, 0 at least, for reckoning with money: 1 when nothing was seen.

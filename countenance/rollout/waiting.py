@@ -12,8 +12,8 @@ from countenance.rollout.verdict import Verdict, judge, plain_e_value
 
 _METRICS = {
     "labels": "No labelled request was seen",
-    "latency": "No request's time was measured",
-    "errors": "Nobody counted which requests the candidate failed to answer",
+    "latency": "Too few requests' times, or none, were measured",
+    "errors": "It was counted for too few requests, or none, whether the candidate failed to answer",
     "drift": "No score of a stranger was watched",
 }
 

@@ -111,7 +111,7 @@ def test_a_metric_that_nobody_measured_blocks_from_the_canary_on(state: RolloutS
     limited = policy(latency={"limit_ms": 100, "tolerated": 0.01}, promotion_needs_approval=False)
     assert advance(state, evidence(), limited, LATER) == (state, ())
     assert waits_for(state, evidence(), limited, LATER) == (
-        "No request's time was measured, and the policy requires it (latency).",
+        "Too few requests' times, or none, were measured, and the policy requires it (latency).",
     )
 
 

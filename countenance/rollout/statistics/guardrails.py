@@ -94,10 +94,15 @@ def judge_drift(evidence: EvidenceState, policy: RolloutPolicy, alpha: AlphaSpli
 
 
 def never_measured(evidence: EvidenceState, policy: RolloutPolicy) -> tuple[str, ...]:
-    """Names of the metrics the policy needs of which nothing was ever seen."""
+    """Names of the metrics the policy needs of which nothing was ever seen, or too little to speak for the candidate.
+
+    Times and failures must be known of as many requests as its labels must (``maximum_unlabelled_share``), so that a
+    measurement that stopped is none.
+    """
     served = evidence.served.get(CANDIDATE, Served()).requests
     seen = {"labels": evidence.labelled, "latency": served, "errors": served, "drift": evidence.tail_watched}
-    return tuple(name for name in policy.metrics_needed() if seen[name] == 0)
+    least = dict.fromkeys(("latency", "errors"), (1 - policy.maximum_unlabelled_share) * evidence.due_by_candidate)
+    return tuple(name for name in policy.metrics_needed() if seen[name] == 0 or seen[name] < least.get(name, 0.0))
 
 
 def labelled_of_group(evidence: EvidenceState, name: str) -> int:

@@ -135,6 +135,15 @@ def test_metrics_that_are_needed_and_were_never_measured_are_named() -> None:
     assert judge(EvidenceState(key="k"), PAIRED).missing == ()
 
 
+def test_a_metric_that_stopped_being_measured_is_missing() -> None:
+    rules = policy(latency=SLOW, required_metrics=("errors",))
+    known = EvidenceBatch(due=100, due_by_candidate=100, served={"candidate": Served(requests=100)})
+    silent = EvidenceBatch(due=100, due_by_candidate=100)
+    state = EvidenceState(key="k").folded(known, rules)
+    assert judge(state, rules).missing == ()
+    assert set(judge(state.folded(silent, rules), rules).missing) == {"latency", "errors"}
+
+
 def test_alpha_of_all_guards_of_harm_sums_to_alpha() -> None:
     for changes in ({}, {"latency": SLOW}, {"guarded_groups": ("a",), "drift": TAIL}):
         alpha = judge(EvidenceState(key="k"), policy(**changes)).alpha
