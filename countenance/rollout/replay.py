@@ -231,6 +231,7 @@ class _Replay:
             disagreed=int(tape.disagreed[arrived].sum()),
             due=due.stop - due.start,
             due_by_candidate=int(self._by_candidate[due].sum()),
+            due_paired=int((~self._by_candidate[due]).sum()),
             due_disagreed=float(tape.disagreed[due].sum()),
             served={} if policy.latency else {name: Served(requests=count) for name, count in served.items()},
             tail_watched=len(scores),
