@@ -107,9 +107,12 @@ def _draw_harm(axis: Axes, looks: Sequence[Look], clock: Callable[[str], float])
         values = [_group(look, name) for look in looks]
         lines.append((f"group {name}", values, SERIES[(3 + at) % 6], ("--", "-.", ":")[at % 3], 1.3))
     _evidence(axis, looks, clock, lines)
-    limits = {alpha["overall_harm"], alpha["group_harm"]} - {0.0}
-    for limit in sorted(limits):
-        _limit(axis, 1 / limit, "stop")
+    overall, group = alpha["overall_harm"], alpha["group_harm"]
+    if group in (0.0, overall):
+        _limit(axis, 1 / overall, "stop")
+    else:  # the lines lie so near each other that one label must do for both
+        axis.axhline(-math.log10(overall), color=SERIES[0], linewidth=1.0, linestyle=(0, (5, 3)))
+        _limit(axis, 1 / group, f"stop: whole traffic {1 / overall:.0f}, any group")
     axis.set_title("Evidence of harm (e-value; at the line the rollout is stopped)")
 
 

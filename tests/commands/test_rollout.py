@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -126,6 +127,8 @@ def test_watch_shows_the_status_until_somebody_has_seen_enough(run: Run, store: 
         [sys.executable, "-m", "countenance", "rollout", "watch", "--json", "--interval", "0.1", "--store", url],
         stdout=subprocess.PIPE,
         text=True,
+        # Where the tests run in the background of a shell, interrupts are ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     try:
@@ -134,8 +137,8 @@ def test_watch_shows_the_status_until_somebody_has_seen_enough(run: Run, store: 
         seen = [json.loads(process.stdout.readline()) for _ in range(12)]
         assert seen[-1]["candidate"]["stage"] == "SHADOW"
     finally:
-        process.send_signal(2)
-        assert process.wait(10) == 130
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
         process.stdout.close()
 
 

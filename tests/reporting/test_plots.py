@@ -46,7 +46,8 @@ def test_texts_and_words_for_readers_without_sight_are_escaped() -> None:
 
 def test_a_rollout_shows_its_stages_its_limits_and_its_groups() -> None:
     shown = texts(drawn(rollout_plot(rollout()["entries"][2]["story"], name="r", heading="v3")))
-    assert {"shadow", "canary", "5 %", "stop: 40", "shown: 20", "whole traffic", "group south"} <= set(shown)
+    limits = {"stop: whole traffic 35, any group: 47", "shown: 20"}
+    assert limits | {"shadow", "canary", "5 %", "whole traffic", "group south"} <= set(shown)
 
 
 def test_a_bootstrap_and_a_rollout_without_looks_have_no_timeline() -> None:
